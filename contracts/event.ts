@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { checkpointSchema, jobResultSchema, modeSchema, phaseResultSchema } from './job.ts';
+
+const step = { executionId: z.string(), taskId: z.string(), phase: modeSchema, title: z.string() };
+
+/** What happens in a job, as its log records it. */
+export const jobEventDataSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('job.started'), goal: z.string(), location: z.string() }),
+  z.object({ type: z.literal('job.waiting-for-approval'), plan: z.string() }),
+  z.object({ type: z.literal('job.approved') }),
+  z.object({ type: z.literal('job.rejected'), reason: z.string() }),
+  z.object({ type: z.literal('job.paused') }),
+  z.object({ type: z.literal('job.resumed') }),
+  z.object({ type: z.literal('job.cancelling') }),
+  z.object({ type: z.literal('job.rolled-back'), checkpoint: checkpointSchema }),
+  z.object({ type: z.literal('job.finished'), result: jobResultSchema }),
+  z.object({ type: z.literal('phase.started'), phase: modeSchema }),
+  z.object({ type: z.literal('phase.finished'), phase: modeSchema, result: phaseResultSchema }),
+  z.object({ type: z.literal('checkpoint.recorded'), checkpoint: checkpointSchema }),
+  /** No healthy node of the step's class is known; the step waits until `deadline`. */
+  z.object({ type: z.literal('step.waiting'), ...step, class: z.string(), deadline: z.iso.datetime() }),
+  z.object({ type: z.literal('step.started'), ...step, node: z.string(), attempt: z.number().int() }),
+  z.object({
+    type: z.literal('step.finished'),
+    ...step,
+    node: z.string(),
+    cached: z.boolean(),
+    end: z.string(),
+    exitCode: z.number().int().nullable(),
+    durationMs: z.number().int(),
+    logBytes: z.number().int(),
+  }),
+  /** The step's node was lost or its connection broke for good; it is tried again. */
+  z.object({ type: z.literal('step.interrupted'), ...step, node: z.string().nullable(), reason: z.string() }),
+  z.object({ type: z.literal('note'), level: z.enum(['info', 'warning', 'error']), message: z.string() }),
+]);
+export type JobEventData = z.infer<typeof jobEventDataSchema>;
+
+/** An event as stored and streamed: `seq` counts from 1 within the job, without gaps. */
+export const jobEventSchema = z.object({
+  jobId: z.string(),
+  seq: z.number().int().positive(),
+  at: z.iso.datetime(),
+  data: jobEventDataSchema,
+});
+export type JobEvent = z.infer<typeof jobEventSchema>;

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { capabilityClassSchema } from './capability-class.ts';
+import { commandSchema, layerSchema } from './step.ts';
+
+export const ecosystemSchema = z.enum(['node', 'go', 'cargo', 'python', 'make', 'cmake', 'maven', 'gradle']);
+export type Ecosystem = z.infer<typeof ecosystemSchema>;
+
+/** A package as found in the sources. */
+export const packageInfoSchema = z.object({
+  /** Unique in the project: the manifest's name, or the folder where two packages share one. */
+  name: z.string().min(1),
+  /** Workspace-relative folder, `.` for the root. */
+  path: z.string(),
+  ecosystem: ecosystemSchema,
+  /** The tool that builds it: npm, pnpm, yarn, go, cargo, pip, poetry, uv, make, cmake, maven, gradle ... */
+  manager: z.string(),
+  version: z.string().optional(),
+  /** Names of packages of this project it needs. */
+  dependsOn: z.array(z.string()),
+  buildCommand: z.string().optional(),
+  testCommand: z.string().optional(),
+  testFramework: z.string().optional(),
+  files: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+});
+export type PackageInfo = z.infer<typeof packageInfoSchema>;
+
+/** A node of the plan's DAG: one step to run. Task ids look like `install`, `build:core`, `test:core`. */
+export const taskSchema = z.object({
+  id: z.string().min(1),
+  kind: z.enum(['install', 'build', 'test', 'check']),
+  /** Name of the package, absent for tasks of the whole project. */
+  package: z.string().optional(),
+  /** One line for people, e.g. "Build packages/core". */
+  title: z.string(),
+  command: commandSchema,
+  env: z.record(z.string(), z.string()).default({}),
+  layers: z.array(layerSchema).default([]),
+  /** Ids of tasks that must have succeeded; their outputs are laid into this task's workspace. */
+  needs: z.array(z.string()).default([]),
+  outputs: z.array(z.string()).default([]),
+  tools: z.array(z.string()).default([]),
+  class: capabilityClassSchema,
+});
+export type Task = z.infer<typeof taskSchema>;
+
+export const planSchema = z.object({
+  languages: z.array(z.object({ name: z.string(), files: z.number().int(), bytes: z.number().int(), lines: z.number().int() })),
+  packages: z.array(packageInfoSchema),
+  tasks: z.array(taskSchema),
+  /** Capability classes the tasks need. */
+  classes: z.array(z.string()),
+  files: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+  /** What a reader should know: a missing lock file, a package without tests, a cycle. */
+  notes: z.array(z.string()),
+});
+export type Plan = z.infer<typeof planSchema>;
