@@ -1,0 +1,98 @@
+import type { Logger } from 'pino';
+import pg from 'pg';
+import { translateConnectionError } from './connection-error.ts';
+import { Listener, type OnMessage } from './listener.ts';
+
+/** What a query group needs: the pool, or one connection within a transaction. */
+export interface Queryable {
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within a transaction, `work` is
+   * part of that one.
+   */
+  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  /** Throws a `stack.unreachable` HelixError when the server is gone, pg's DatabaseError when the statement is at fault. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number }>;
+}
+
+export interface Database extends Queryable {
+  /**
+   * Calls `onMessage` with the payload of each notification on the channel, from the moment the promise resolves, and with
+   * undefined after each (re)connection, when some may have been missed. Reconnects by itself. Returns what ends it.
+   */
+  listen(channel: string, onMessage: OnMessage): Promise<() => void>;
+  close(): Promise<void>;
+}
+
+/** 64-bit integers come as numbers: bytes and milliseconds stay below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((id: number, format?: 'text' | 'binary') =>
+    id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
+};
+
+/** Opens a pool of connections. Nothing is connected before the first query; a server that dies never ends the process. */
+export function openDatabase(url: string, options: { logger?: Logger; connections?: number } = {}): Database {
+  const { logger } = options;
+  const { host, port } = new pg.Client(url);
+  const address = `${host}:${port}`;
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections ?? 10,
+    application_name: 'helix',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+  });
+  const onError = (error: Error) => logger?.warn({ err: error }, 'lost a connection to PostgreSQL');
+  pool.on('error', onError);
+  // The pool watches idle connections only; one that breaks while a transaction thinks would be an uncaught exception.
+  pool.on('connect', (client) => client.on('error', onError));
+  const listener = new Listener(url, logger);
+
+  const queryOn = async <Row extends pg.QueryResultRow>(
+    client: pg.Pool | pg.PoolClient,
+    text: string,
+    values?: unknown[],
+  ) => {
+    try {
+      const { rows, rowCount } = await client.query<Row>(text, values);
+      return { rows, rowCount: rowCount ?? 0 };
+    } catch (error) {
+      throw translateConnectionError(error, address);
+    }
+  };
+
+  return {
+    query: (text, values) => queryOn(pool, text, values),
+
+    async transaction(work) {
+      const client = await pool.connect().catch((error: unknown) => {
+        throw translateConnectionError(error, address);
+      });
+      let broken: Error | undefined;
+      try {
+        await queryOn(client, 'begin');
+        const within: Queryable = {
+          query: (text, values) => queryOn(client, text, values),
+          transaction: (part) => part(within),
+        };
+        const result = await work(within);
+        await queryOn(client, 'commit');
+        return result;
+      } catch (error) {
+        await client.query('rollback').catch((reason: Error) => {
+          broken = reason;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+
+    listen: (channel, onMessage) => listener.add(channel, onMessage),
+
+    async close() {
+      await listener.close();
+      await pool.end();
+    },
+  };
+}
