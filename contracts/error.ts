@@ -5,6 +5,7 @@ export const errorCodes = {
   'job.wrong-state': { httpStatus: 409, exitCode: 2 },
   'checkpoint.not-found': { httpStatus: 404, exitCode: 2 },
   'step.not-found': { httpStatus: 404, exitCode: 2 },
+  'artifact.not-found': { httpStatus: 404, exitCode: 1 },
   'source.not-a-repository': { httpStatus: 422, exitCode: 2 },
   'source.ref-not-found': { httpStatus: 422, exitCode: 2 },
   'source.unreachable': { httpStatus: 422, exitCode: 1 },

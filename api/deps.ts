@@ -1,0 +1,42 @@
+import type { Logger } from 'pino';
+import type { JobRequest } from '../contracts/job.ts';
+import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
+import type { Database } from '../db/database.ts';
+
+/** Starts jobs and sends them messages. Every message is idempotent; all but `start` throw `job.not-found` and `job.wrong-state`. */
+export interface JobControl {
+  /** `created` is false when the request's idempotency key was used before: then the job is that one. */
+  start(request: JobRequest): Promise<{ jobId: string; workflowId: string; created: boolean }>;
+  approve(jobId: string): Promise<void>;
+  reject(jobId: string, reason?: string): Promise<void>;
+  pause(jobId: string): Promise<void>;
+  resume(jobId: string): Promise<void>;
+  cancel(jobId: string): Promise<void>;
+  /** Throws `checkpoint.not-found` too. */
+  rollback(jobId: string, checkpointId: string): Promise<void>;
+}
+
+export interface NodeControl {
+  /** Probes the node and puts it on record. Throws `node.name-taken` and the errors of a probe. */
+  add(registration: NodeRegistration): Promise<NodeRecord>;
+  /** Connects and detects anew. Throws `node.not-found`, `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`. */
+  probe(name: string): Promise<NodeRecord>;
+  /** Throws `node.not-found`. */
+  remove(name: string): Promise<void>;
+}
+
+/** The log of one step, growing while the step runs. */
+export interface StepLog {
+  /** At most `limit` bytes from `offset` on; empty at the end of what there is by now. */
+  read(offset: number, limit: number): Promise<Buffer>;
+}
+
+export interface ApiDeps {
+  database: Database;
+  jobs: JobControl;
+  nodes: NodeControl;
+  /** The content of a blob by its hash; undefined when there is none. */
+  readBlob(hash: string): Promise<Buffer | undefined>;
+  stepLog(executionId: string): StepLog;
+  logger: Logger;
+}
