@@ -1,0 +1,39 @@
+import express from 'express';
+import type { ApiDeps } from './deps.ts';
+import type { StreamTimings } from './event-stream.ts';
+import { JobFeed } from './job-feed.ts';
+import { handleErrors } from './middleware/errors.ts';
+import { jsonBody } from './middleware/json-body.ts';
+import { loopbackOnly } from './middleware/loopback-only.ts';
+import { unknownRoute } from './middleware/not-found.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
+import { artifactRoutes } from './routes/artifacts.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobActionRoutes } from './routes/job-actions.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { nodeRoutes } from './routes/nodes.ts';
+import { stepRoutes } from './routes/steps.ts';
+
+const defaultTimings: StreamTimings = { heartbeatMs: 15_000, pollMs: 3_000 };
+
+/** The REST API under /v1. It is unauthenticated: serve it on loopback addresses only. */
+export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings): express.Application {
+  const feed = new JobFeed(deps.database);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(securityHeaders, loopbackOnly, ...jsonBody);
+  app.use('/v1', [
+    healthRoutes(deps),
+    jobRoutes(deps),
+    jobActionRoutes(deps),
+    eventRoutes(deps, feed, timings),
+    stepRoutes(deps, feed),
+    artifactRoutes(deps),
+    nodeRoutes(deps),
+  ]);
+  app.use(unknownRoute);
+  app.use(handleErrors(deps.logger));
+  return app;
+}
