@@ -1,0 +1,82 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { z } from 'zod';
+
+const port = (fallback: number) =>
+  z.number().int().min(1).max(65_535).default(fallback).describe('a port: a whole number from 1 to 65535');
+const milliseconds = (fallback: number) =>
+  z.number().int().positive().default(fallback).describe('milliseconds: a whole number of at least 1');
+const text = (allowed: string) => z.string().min(1).describe(allowed);
+
+/**
+ * Every setting of HelixCode. The description of a leaf says what is allowed there; error messages quote it.
+ * A leaf's environment variable follows from its place: `api.port` is HELIX_API_PORT (see `settings.ts`).
+ */
+export const configSchema = z.strictObject({
+  home: text('an absolute path').refine(isAbsolute, 'not absolute'),
+  api: z
+    .strictObject({
+      host: text('a host name or IP address to listen on').default('127.0.0.1'),
+      port: port(8640),
+    })
+    .prefault({}),
+  database: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^postgres(ql)?:\/\/[^/]/)
+        .refine(URL.canParse, 'not a URL')
+        .describe('an address like postgres://user:password@host:5432/database')
+        .optional(),
+    })
+    .prefault({}),
+  temporal: z
+    .strictObject({
+      address: z
+        .string()
+        .regex(/^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$/)
+        .describe('host:port')
+        .optional(),
+      namespace: text('the name of a namespace').default('default'),
+      uiUrl: z
+        .url({ protocol: /^https?$/ })
+        .describe('an http or https URL')
+        .optional(),
+      profile: text('the name of a profile in temporal.toml').optional(),
+    })
+    .prefault({}),
+  /** Where the embedded parts listen; another free port is taken when one of these is in use. */
+  ports: z.strictObject({ postgres: port(8641), temporal: port(7233), temporalUi: port(8233) }).prefault({}),
+  node: z
+    .strictObject({
+      slots: z.number().int().min(1).max(1024).describe('a whole number from 1 to 1024').optional(),
+    })
+    .prefault({}),
+  step: z
+    .strictObject({
+      timeoutMs: milliseconds(30 * 60_000),
+      nodeWaitMs: milliseconds(10 * 60_000),
+      logLimitBytes: z
+        .number()
+        .int()
+        .min(1024)
+        .default(64 * 1024 * 1024)
+        .describe('bytes: a whole number of at least 1024'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+        .default('info')
+        .describe('one of trace, debug, info, warn, error, fatal'),
+    })
+    .prefault({}),
+});
+export type Config = z.infer<typeof configSchema>;
+
+/** `$XDG_STATE_HOME/helixcode` where that variable is set, otherwise `~/.helixcode`. */
+export function defaultHome(env: NodeJS.ProcessEnv): string {
+  const state = env['XDG_STATE_HOME'];
+  return state && isAbsolute(state) ? join(state, 'helixcode') : join(env['HOME'] || homedir(), '.helixcode');
+}
