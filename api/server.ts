@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type express from 'express';
 
 export interface ApiServer {
-  /** `http://127.0.0.1:PORT`. */
+  /** `http://HOST:PORT`. */
   url: string;
   /** Takes no more requests, gives those that run `graceMs`, then cuts what is left: event streams have no end of their own. */
   close(): Promise<void>;
@@ -12,14 +12,15 @@ export interface ApiServer {
 
 const graceMs = 1_000;
 
-/** Serves the API on the loopback address. Port 0 takes a free one. Throws the system's error when the port is taken. */
-export async function serveApi(app: express.Application, port: number): Promise<ApiServer> {
+/** Serves the API. Port 0 takes a free one. Throws the system's error when the port is taken. */
+export async function serveApi(app: express.Application, listen: { host: string; port: number }): Promise<ApiServer> {
   const server = createServer(app);
-  server.listen(port, '127.0.0.1');
+  server.listen(listen.port, listen.host);
   await once(server, 'listening');
-  const address = server.address() as AddressInfo;
+  const { port } = server.address() as AddressInfo;
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://${host}:${port}`,
     async close() {
       const closed = once(server, 'close');
       server.close();

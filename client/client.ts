@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import {
+  eventPageSchema,
+  type JobPage,
+  jobPageSchema,
+  nodeListSchema,
+  type StartedJob,
+  startedJobSchema,
+  stepListSchema,
+} from '../contracts/api.ts';
+import type { JobEvent } from '../contracts/event.ts';
+import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
+import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
+import { followLog, type LogOptions } from './follow-log.ts';
+import { Http } from './http.ts';
+import { watchJob, type WatchOptions } from './watch-job.ts';
+
+/** The API as functions. Each throws the HelixError that the server sent, or `stack.unreachable` when none answers. */
+export interface HelixClient {
+  health(): Promise<{ status: string }>;
+  startJob(request: JobRequest): Promise<StartedJob>;
+  getJob(jobId: string): Promise<JobView>;
+  /** Newest first. */
+  listJobs(page?: { limit?: number; cursor?: string }): Promise<JobPage>;
+  approve(jobId: string): Promise<void>;
+  reject(jobId: string, reason?: string): Promise<void>;
+  pause(jobId: string): Promise<void>;
+  resume(jobId: string): Promise<void>;
+  cancel(jobId: string): Promise<void>;
+  rollback(jobId: string, checkpointId: string): Promise<void>;
+  /** Events above `after`, at most `limit` (1,000 at most). */
+  readEvents(jobId: string, page?: { after?: number; limit?: number }): Promise<JobEvent[]>;
+  watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent>;
+  listSteps(jobId: string): Promise<StepView[]>;
+  stepLog(jobId: string, step: number, options?: LogOptions): AsyncGenerator<Uint8Array>;
+  /** A document of the job, e.g. `plan.md`, or `result.patch`. */
+  readArtifact(jobId: string, name: string): Promise<Buffer>;
+  listNodes(): Promise<NodeRecord[]>;
+  addNode(registration: NodeRegistration): Promise<NodeRecord>;
+  removeNode(name: string): Promise<void>;
+  probeNode(name: string): Promise<NodeRecord>;
+}
+
+export function createClient(baseUrl: string): HelixClient {
+  const http = new Http(baseUrl);
+  const job = (jobId: string) => `/jobs/${encodeURIComponent(jobId)}`;
+  const post = async (path: string, body: unknown = {}) => {
+    await http.send(path, { method: 'POST', body });
+  };
+  return {
+    health: () => http.json(z.object({ status: z.string() }), '/health'),
+    startJob: (request) => http.json(startedJobSchema, '/jobs', { method: 'POST', body: request }),
+    getJob: (jobId) => http.json(jobViewSchema, job(jobId)),
+    listJobs: (page = {}) => http.json(jobPageSchema, `/jobs${query(page)}`),
+    approve: (jobId) => post(`${job(jobId)}/approve`),
+    reject: (jobId, reason) => post(`${job(jobId)}/reject`, reason === undefined ? {} : { reason }),
+    pause: (jobId) => post(`${job(jobId)}/pause`),
+    resume: (jobId) => post(`${job(jobId)}/resume`),
+    cancel: (jobId) => post(`${job(jobId)}/cancel`),
+    rollback: (jobId, checkpointId) => post(`${job(jobId)}/rollback`, { checkpointId }),
+    readEvents: async (jobId, page = {}) =>
+      (await http.json(eventPageSchema, `${job(jobId)}/events${query(page)}`)).events,
+    watchJob: (jobId, options = {}) => watchJob(http, encodeURIComponent(jobId), options),
+    listSteps: async (jobId) => (await http.json(stepListSchema, `${job(jobId)}/steps`)).steps,
+    stepLog: (jobId, step, options = {}) => followLog(http, encodeURIComponent(jobId), step, options),
+    readArtifact: async (jobId, name) => {
+      const response = await http.send(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`);
+      return Buffer.from(
+        await response.arrayBuffer().catch((error: unknown) => {
+          throw http.unreachable(error);
+        }),
+      );
+    },
+    listNodes: async () => (await http.json(nodeListSchema, '/nodes')).nodes,
+    addNode: (registration) => http.json(nodeRecordSchema, '/nodes', { method: 'POST', body: registration }),
+    removeNode: async (name) => {
+      await http.send(`/nodes/${encodeURIComponent(name)}`, { method: 'DELETE' });
+    },
+    probeNode: (name) =>
+      http.json(nodeRecordSchema, `/nodes/${encodeURIComponent(name)}/probe`, { method: 'POST', body: {} }),
+  };
+}
+
+function query(page: Record<string, string | number | undefined>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(page)) if (value !== undefined) parameters.set(name, String(value));
+  return parameters.size === 0 ? '' : `?${parameters}`;
+}
