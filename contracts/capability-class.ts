@@ -55,7 +55,3 @@ export const capabilityClassSchema = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-
-export function classTaskQueue(capabilityClass: string): string {
-  return `class:${capabilityClass}`;
-}

@@ -13,13 +13,21 @@ export const jobIdSchema = z.string().regex(/^job-[a-z0-9]{12}$/, 'a job id look
 export const jobRequestSchema = z.object({
   source: sourceSchema,
   goal: z.string().max(10_000).default(''),
-  modes: z.array(modeSchema).min(1).default([...modes]),
+  modes: z
+    .array(modeSchema)
+    .min(1)
+    .default([...modes]),
   recipes: z.array(recipeSchema).default([]),
   /** Wait for an approval of the plan. */
   approve: z.boolean().default(false),
   /** Added to what every step of the job asks of a node. */
   nodeClass: capabilityClassSchema.optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and underscores'), z.string()).default({}),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and underscores'),
+      z.string(),
+    )
+    .default({}),
   cache: z.enum(['on', 'all', 'off']).default('on'),
   stepTimeoutMs: z.number().int().positive().optional(),
   /** How long a step may wait for a node of its class before the job fails. */
@@ -39,7 +47,7 @@ export const jobStatusSchema = z.enum([
   'rejected',
 ]);
 export type JobStatus = z.infer<typeof jobStatusSchema>;
-export const finalJobStatuses: readonly JobStatus[] = ['succeeded', 'failed', 'cancelled', 'rejected'];
+export { isFinalJobStatus } from './derived.ts';
 
 /** A snapshot recorded in the job's history: `c0` is the source as imported, then one per phase and per kept change. */
 export const checkpointSchema = z.object({

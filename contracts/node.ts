@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 export const nodeNameSchema = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a node name is made of letters, digits, dots, dashes and underscores, 63 at most');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'a node name is made of letters, digits, dots, dashes and underscores, 63 at most',
+  );
 
 /** What a node was detected to have. */
 export const nodeFactsSchema = z.object({
@@ -26,7 +29,9 @@ export const hostKeyPolicySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('known-hosts'), file: z.string().min(1) }),
   z.object({
     kind: z.literal('fingerprint'),
-    sha256: z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'a fingerprint looks like SHA256: and 43 base64 characters'),
+    sha256: z
+      .string()
+      .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'a fingerprint looks like SHA256: and 43 base64 characters'),
   }),
   /** Trust the key seen on the first connection and pin it. */
   z.object({ kind: z.literal('accept-new') }),

@@ -45,7 +45,9 @@ export const taskSchema = z.object({
 export type Task = z.infer<typeof taskSchema>;
 
 export const planSchema = z.object({
-  languages: z.array(z.object({ name: z.string(), files: z.number().int(), bytes: z.number().int(), lines: z.number().int() })),
+  languages: z.array(
+    z.object({ name: z.string(), files: z.number().int(), bytes: z.number().int(), lines: z.number().int() }),
+  ),
   packages: z.array(packageInfoSchema),
   tasks: z.array(taskSchema),
   /** Capability classes the tasks need. */

@@ -3,10 +3,20 @@ import { z } from 'zod';
 /** Named refactorings of TypeScript and JavaScript. Paths are workspace-relative. */
 export const recipeSchema = z.discriminatedUnion('name', [
   /** Renames a declaration and every reference to it. `file` may be left out when the symbol is declared once. */
-  z.object({ name: z.literal('rename-symbol'), symbol: z.string().min(1), to: z.string().min(1), file: z.string().optional() }),
+  z.object({
+    name: z.literal('rename-symbol'),
+    symbol: z.string().min(1),
+    to: z.string().min(1),
+    file: z.string().optional(),
+  }),
   z.object({ name: z.literal('move-file'), from: z.string().min(1), to: z.string().min(1) }),
   /** Moves an exported top-level declaration from one file to another (made if need be) and mends the imports. */
-  z.object({ name: z.literal('move-symbol'), symbol: z.string().min(1), from: z.string().min(1), to: z.string().min(1) }),
+  z.object({
+    name: z.literal('move-symbol'),
+    symbol: z.string().min(1),
+    from: z.string().min(1),
+    to: z.string().min(1),
+  }),
   /** Sorts imports, removes unused ones; `path` restricts it to a file or folder. */
   z.object({ name: z.literal('organise-imports'), path: z.string().optional() }),
 ]);

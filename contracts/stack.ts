@@ -6,5 +6,7 @@ export const stackProcessSchema = z.object({
   pid: z.number().int().nullable(),
   state: z.enum(['running', 'starting', 'stopped', 'failed', 'external']),
   address: z.string().nullable(),
+  /** Why the process failed, from its log. */
+  reason: z.string().optional(),
 });
 export type StackProcess = z.infer<typeof stackProcessSchema>;

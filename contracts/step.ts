@@ -42,7 +42,11 @@ export const stepSpecSchema = z.object({
   tools: z.array(z.string().min(1)).default([]),
   class: capabilityClassSchema,
   /** Limit for the command itself; the installation of layers has the same limit of its own. */
-  timeoutMs: z.number().int().positive().default(30 * 60_000),
+  timeoutMs: z
+    .number()
+    .int()
+    .positive()
+    .default(30 * 60_000),
   /** A successful result is looked up first and kept afterwards. `all` keeps failures too, `off` does neither. */
   cache: z.enum(['on', 'all', 'off']).default('on'),
 });
@@ -69,7 +73,4 @@ export const stepResultSchema = z.object({
 });
 export type StepResult = z.infer<typeof stepResultSchema>;
 
-/** A step succeeded when its command ended by itself with exit code 0. */
-export function stepSucceeded(result: Pick<StepResult, 'end' | 'exitCode'>): boolean {
-  return result.end === 'exited' && result.exitCode === 0;
-}
+export { stepSucceeded } from './derived.ts';

@@ -1,6 +1,7 @@
 import type { Mode, StepView } from '../contracts/job.ts';
+import type { StepResult } from '../contracts/step.ts';
 import type { Queryable } from './database.ts';
-import { storableText } from './json.ts';
+import { storableText, toJsonb } from './json.ts';
 
 /** Which step of which job: the same on every attempt. */
 export interface StepIdentity {
@@ -27,6 +28,8 @@ export interface StepOutcome {
   end?: string | null;
   logBytes?: number;
   durationMs?: number | null;
+  /** What `findStep` gives a later attempt of the same execution as its answer. */
+  result?: StepResult;
 }
 
 interface StepRow {
@@ -93,6 +96,7 @@ export async function finishStep(
          ended = case when finished_at is null then $6 else ended end,
          log_bytes = case when finished_at is null then $7::bigint else log_bytes end,
          duration_ms = case when finished_at is null then $8::bigint else duration_ms end,
+         result = case when finished_at is null then $9::jsonb else result end,
          finished_at = coalesce(finished_at, now())
        where execution_id = $1`,
       [
@@ -104,6 +108,7 @@ export async function finishStep(
         outcome.end ?? null,
         outcome.logBytes ?? 0,
         outcome.durationMs ?? null,
+        outcome.result ? toJsonb(outcome.result) : null,
       ],
     );
     return rowCount === 1;
@@ -124,14 +129,17 @@ export async function listSteps(database: Queryable, jobId: string): Promise<Ste
   return rows.map(toView);
 }
 
+/** The step of an execution; with `result` when it has ended with one. */
 export async function findStep(
   database: Queryable,
   executionId: string,
-): Promise<{ jobId: string; step: StepView } | undefined> {
-  const { rows } = await database.query<StepRow & { job_id: string }>('select * from steps where execution_id = $1', [
-    executionId,
-  ]);
-  return rows[0] && { jobId: rows[0].job_id, step: toView(rows[0]) };
+): Promise<{ jobId: string; step: StepView; result?: StepResult } | undefined> {
+  const { rows } = await database.query<StepRow & { job_id: string; result: StepResult | null }>(
+    'select * from steps where execution_id = $1',
+    [executionId],
+  );
+  const row = rows[0];
+  return row && { jobId: row.job_id, step: toView(row), ...(row.result ? { result: row.result } : {}) };
 }
 
 /** Inserts the step with the next number of its job, unless it is known. */

@@ -44,6 +44,8 @@ create table steps (
   ended text,
   log_bytes bigint not null default 0,
   duration_ms bigint,
+  -- The StepResult: the answer for a later attempt of the same execution.
+  result jsonb,
   started_at timestamptz not null default now(),
   finished_at timestamptz,
   unique (job_id, number)

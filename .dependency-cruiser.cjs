@@ -1,0 +1,77 @@
+// The direction of imports: contracts <- domain folders <- activities <- workers, api, cli. docs/architecture.md says why.
+const domain = '^(snapshots|fleet|modes|db|config|observability|blobs)/';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'contracts-on-zod-alone',
+      severity: 'error',
+      from: { path: '^contracts/' },
+      to: { pathNot: ['^contracts/', 'node_modules/zod/'] },
+    },
+    {
+      name: 'workflows-on-contracts',
+      comment: 'Workflows import contracts, and activities as types only: the linter sees to the latter.',
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { pathNot: ['^contracts/', '^workflows/', '^activities/', '^node_modules/@temporalio/(workflow|common)/'] },
+    },
+    {
+      name: 'nothing-imports-the-edges',
+      severity: 'error',
+      from: { pathNot: '^(workers|api|cli|test|bench)/' },
+      to: { path: '^(workers|api|cli)/' },
+    },
+    {
+      name: 'domain-below-activities',
+      severity: 'error',
+      from: { path: domain },
+      to: { path: '^(activities|workflows|infra|client)/' },
+    },
+    {
+      name: 'domain-folders-stand-alone',
+      comment: 'Everybody may log and be configured.',
+      severity: 'error',
+      from: { path: '^(snapshots|modes|db|blobs|config|observability)/' },
+      to: { path: domain, pathNot: ['^$1/', '^(observability|config)/'] },
+    },
+    {
+      name: 'fleet-on-snapshots',
+      comment: 'Moving a workspace to a snapshot and back is what the program on a node does.',
+      severity: 'error',
+      from: { path: '^fleet/' },
+      to: { path: domain, pathNot: ['^fleet/', '^snapshots/', '^(observability|config)/'] },
+    },
+    {
+      name: 'cli-over-the-api',
+      severity: 'error',
+      from: { path: '^(cli|tui|mobile)/' },
+      to: { path: '^(db|workers|api|activities|workflows|fleet|blobs)/' },
+    },
+    {
+      name: 'no-tests-in-product',
+      severity: 'error',
+      from: { pathNot: '^(test|bench)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(fixtures|node-runtime)/|^examples/[^/]+/' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+  },
+};

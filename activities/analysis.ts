@@ -1,0 +1,82 @@
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { HelixError } from '../contracts/error.ts';
+import type { JobRequest } from '../contracts/job.ts';
+import { type Plan, planSchema, type Task } from '../contracts/plan.ts';
+import type { Recipe } from '../contracts/recipe.ts';
+import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
+import type { RecipeTask } from '../contracts/workflow.ts';
+import { demandClass } from '../db/classes.ts';
+import type { Database } from '../db/database.ts';
+import { analyse } from '../modes/planning/analyse.ts';
+import { planMarkdown } from '../modes/planning/plan-markdown.ts';
+import { recipeCommand } from '../modes/refactoring/command.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import { translateErrors } from './errors.ts';
+
+export interface AnalysisDeps {
+  stores(project: ProjectId): Promise<SnapshotStore>;
+  blobs: BlobStore;
+  database: Database;
+}
+
+/** What planning reads from a snapshot, and what the other modes read from the plan. */
+export function createAnalysisActivities({ stores, blobs, database }: AnalysisDeps) {
+  const loadPlan = async (hash: string): Promise<Plan> => {
+    const content = await blobs.get(hash);
+    if (!content) throw new HelixError('internal', `the plan ${hash} is not in the blob store any more`);
+    return planSchema.parse(JSON.parse(content.toString()));
+  };
+
+  return translateErrors({
+    async analyseProject(input: {
+      project: ProjectId;
+      snapshot: SnapshotId;
+      request: JobRequest;
+    }): Promise<{ plan: string; markdown: string; summary: string; tasks: number }> {
+      const { project, snapshot, request } = input;
+      const store = await stores(project);
+      const plan = await analyse(
+        { list: () => store.list(snapshot), readMany: (paths) => store.readMany(snapshot, paths) },
+        { env: request.env, ...(request.nodeClass ? { nodeClass: request.nodeClass } : {}) },
+      );
+      // Asked for early, so that the node-pool listens for a class before its first step is there.
+      for (const name of plan.classes) await demandClass(database, name);
+      if (request.recipes.length > 0) await demandClass(database, 'controller');
+      return {
+        plan: await blobs.put(JSON.stringify(plan, null, 2)),
+        markdown: await blobs.put(planMarkdown(plan, { goal: request.goal, project })),
+        summary: summarise(plan),
+        tasks: plan.tasks.length,
+      };
+    },
+
+    async loadTasks({ plan, kinds }: { plan: string; kinds: Task['kind'][] }): Promise<Task[]> {
+      const { tasks } = await loadPlan(plan);
+      return tasks.filter((task) => kinds.includes(task.kind));
+    },
+
+    async planRecipes({ recipes }: { recipes: Recipe[] }): Promise<RecipeTask[]> {
+      return recipes.map((recipe) => ({ recipe, title: recipeTitle(recipe), ...recipeCommand(recipe) }));
+    },
+  });
+}
+
+function summarise(plan: Plan): string {
+  if (plan.tasks.length === 0) return ['nothing to build or test was found', ...plan.notes].join('; ');
+  const languages = plan.languages.slice(0, 3).map((language) => language.name);
+  const count = (kind: Task['kind']): number => plan.tasks.filter((task) => task.kind === kind).length;
+  return `${plan.packages.length} ${plan.packages.length === 1 ? 'package' : 'packages'} (${languages.join(', ')}), ${count('build')} to build, ${count('test')} to test`;
+}
+
+function recipeTitle(recipe: Recipe): string {
+  switch (recipe.name) {
+    case 'rename-symbol':
+      return `Rename ${recipe.symbol} to ${recipe.to}`;
+    case 'move-file':
+      return `Move ${recipe.from} to ${recipe.to}`;
+    case 'move-symbol':
+      return `Move ${recipe.symbol} from ${recipe.from} to ${recipe.to}`;
+    case 'organise-imports':
+      return recipe.path ? `Organise imports in ${recipe.path}` : 'Organise imports';
+  }
+}

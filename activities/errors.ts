@@ -1,0 +1,41 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { type ErrorCode, HelixError } from '../contracts/error.ts';
+
+/** What may go away by itself. Everything else a HelixError says stays true when it is tried again. */
+const passing = new Set<ErrorCode>([
+  'node.lost',
+  'node.unreachable',
+  'node.disk-full',
+  'source.unreachable',
+  'stack.unreachable',
+  'internal',
+]);
+
+/** The one place where errors of the parts below become Temporal failures. */
+export function toFailure(error: unknown): unknown {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (error instanceof HelixError) {
+    return ApplicationFailure.create({
+      message: error.message,
+      type: error.code,
+      nonRetryable: !passing.has(error.code),
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** Wraps every activity of a group so that what it throws is translated. */
+export function translateErrors<T extends Record<string, (...args: never[]) => Promise<unknown>>>(activities: T): T {
+  const wrapped = Object.entries(activities).map(([name, activity]) => [
+    name,
+    async (...args: never[]) => {
+      try {
+        return await activity(...args);
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as T;
+}

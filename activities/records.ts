@@ -1,0 +1,24 @@
+import type { ProgressRecord } from '../contracts/workflow.ts';
+import type { Database } from '../db/database.ts';
+import { appendEvents } from '../db/events.ts';
+import { insertJob, updateJob } from '../db/jobs.ts';
+import { translateErrors } from './errors.ts';
+
+export interface RecordDeps {
+  database: Database;
+  /** Address of a workflow in the Web UI. */
+  webUrl(workflowId: string): string | null;
+}
+
+/** Projections of workflows into PostgreSQL. */
+export function createRecordActivities({ database, webUrl }: RecordDeps) {
+  return translateErrors({
+    /** Writes a job's state and its new events. Safe to repeat. */
+    async recordProgress({ job, events, patch }: ProgressRecord): Promise<void> {
+      const { jobId, workflowId, project, request } = job;
+      await insertJob(database, { jobId, workflowId, project, request, webUrl: webUrl(workflowId) });
+      await updateJob(database, jobId, patch);
+      if (events.length > 0) await appendEvents(database, jobId, events);
+    },
+  });
+}

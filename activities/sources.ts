@@ -1,0 +1,57 @@
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { HelixError } from '../contracts/error.ts';
+import { jobBranch } from '../contracts/derived.ts';
+import type { ProjectId, Source } from '../contracts/snapshot.ts';
+import type { ImportedSource, Published, PublishInput } from '../contracts/workflow.ts';
+import { publishBranch } from '../snapshots/publish.ts';
+import { importSource } from '../snapshots/source.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import { translateErrors } from './errors.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+export interface SourceDeps {
+  stores(project: ProjectId): Promise<SnapshotStore>;
+  blobs: BlobStore;
+}
+
+/** Sources in, results out. */
+export function createSourceActivities({ stores, blobs }: SourceDeps) {
+  return translateErrors({
+    async importSource({ project, source }: { project: ProjectId; source: Source }): Promise<ImportedSource> {
+      const store = await stores(project);
+      return await withHeartbeat((signal) => importSource(store, source, { signal }));
+    },
+
+    /** Makes the job's branch in a local repository, and the patch from its source to its result. Safe to repeat. */
+    async publish(input: PublishInput): Promise<Published> {
+      const { jobId, project, source, imported, goal, checkpoints, force } = input;
+      const store = await stores(project);
+      const result = checkpoints.at(-1);
+      if (!result) throw new HelixError('internal', `${jobId} has no checkpoint to publish`);
+      return await withHeartbeat(async () => {
+        const changes = await store.patch(imported.snapshot, result.snapshot);
+        const patch = changes.length > 0 ? await blobs.put(changes) : null;
+        if (!isLocalPath(source.location)) return { branch: null, patch };
+        const branch = jobBranch(jobId);
+        await publishBranch(store, {
+          repository: source.location,
+          branch,
+          base: imported.commit,
+          commits: checkpoints.map(({ snapshot, phase, title }) => ({
+            snapshot,
+            message:
+              phase === 'source'
+                ? 'Working tree as found'
+                : `${title}\n\n${goal ? `Goal: ${goal}\n` : ''}Job: ${jobId}\n`,
+          })),
+          force,
+        });
+        return { branch, patch };
+      });
+    },
+  });
+}
+
+function isLocalPath(location: string): boolean {
+  return location.startsWith('/');
+}

@@ -1,0 +1,291 @@
+import { createHash } from 'node:crypto';
+import { Context, type Info } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
+import type { Logger } from 'pino';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import type { StepLogs } from '../blobs/step-logs.ts';
+import { HelixError } from '../contracts/error.ts';
+import type { JobEventData } from '../contracts/event.ts';
+import type { ProjectId } from '../contracts/snapshot.ts';
+import { type StepResult, type StepSpec, stepSucceeded } from '../contracts/step.ts';
+import type { StepContext, StepInput } from '../contracts/workflow.ts';
+import type { Database } from '../db/database.ts';
+import { appendEvents } from '../db/events.ts';
+import { deleteStep, lookupStep, storeStep } from '../db/step-cache.ts';
+import { findStep, finishStep, setWaiting, startStep, type StepIdentity } from '../db/steps.ts';
+import { explainUnserved, satisfies } from '../fleet/capability.ts';
+import { DETACH, type ExecutionOutcome, type FleetNode } from '../fleet/node.ts';
+import type { Allocator, SlotLease } from '../fleet/placement/allocator.ts';
+import type { Roster } from '../fleet/placement/roster.ts';
+import { stepKey } from '../fleet/placement/step-key.ts';
+import { parseCapabilityClass } from '../contracts/capability-class.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import { translateErrors } from './errors.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+export interface StepDeps {
+  allocator: Allocator;
+  roster: Roster;
+  database: Database;
+  blobs: BlobStore;
+  logs: StepLogs;
+  stores(project: ProjectId): Promise<SnapshotStore>;
+  logLimitBytes: number;
+  logger: Logger;
+}
+
+interface HeartbeatDetails {
+  /** The node that has claimed the execution. */
+  node?: string;
+}
+
+/** The step: looked up, placed, run on a node, and recorded. */
+export function createStepActivities(deps: StepDeps) {
+  return translateErrors({
+    /** Runs a step, or returns what an earlier attempt or an equal step came to. Re-attaches to an execution that is under way. */
+    async runStep({ context, spec }: StepInput): Promise<StepResult> {
+      const { info } = Context.current();
+      const details: HeartbeatDetails = { ...(info.heartbeatDetails as HeartbeatDetails | undefined) };
+      const run = new StepRun(deps, context, spec, info, details);
+      return await withHeartbeat(
+        (signal) => run.result(signal),
+        () => details,
+      );
+    },
+  });
+}
+
+class StepRun {
+  private readonly deps: StepDeps;
+  private readonly context: StepContext;
+  private readonly spec: StepSpec;
+  private readonly attempt: number;
+  private readonly details: HeartbeatDetails;
+  private readonly identity: StepIdentity;
+
+  constructor(deps: StepDeps, context: StepContext, spec: StepSpec, info: Info, details: HeartbeatDetails) {
+    this.deps = deps;
+    this.context = context;
+    this.spec = spec;
+    this.attempt = info.attempt;
+    this.details = details;
+    const { jobId, taskId, title, phase } = context;
+    this.identity = { jobId, taskId, title, phase, executionId: executionIdOf(info) };
+  }
+
+  async result(signal: AbortSignal): Promise<StepResult> {
+    const { database } = this.deps;
+    const { executionId } = this.identity;
+    if (this.attempt > 1) {
+      const earlier = await findStep(database, executionId);
+      if (earlier?.result) return earlier.result;
+      // A heartbeat that never arrived must not lose the node: the record was written before the command started.
+      this.details.node ??= earlier?.step.node ?? undefined;
+    }
+    const cached = await this.fromCache();
+    if (cached) return cached;
+    const lease = await this.place(signal);
+    try {
+      return await this.runOn(lease.node, signal);
+    } finally {
+      lease.release();
+    }
+  }
+
+  private async fromCache(): Promise<StepResult | undefined> {
+    const { database, roster, stores, blobs, logs } = this.deps;
+    if (this.spec.cache === 'off') return undefined;
+    const atoms = parseCapabilityClass(this.spec.class);
+    const serving = roster.records().filter((node) => satisfies(node.facts, node.labels, atoms));
+    const keys = [...new Set(serving.map((node) => stepKey(this.spec, node.facts)))];
+    if (keys.length === 0) return undefined;
+    const hit = await lookupStep(database, keys);
+    if (!hit || (!stepSucceeded(hit.result) && this.spec.cache !== 'all')) return undefined;
+    const log = await blobs.get(hit.result.log);
+    const store = await stores(this.spec.project);
+    const kept = [hit.result.snapshot, ...(hit.result.outputs ? [hit.result.outputs] : [])];
+    const complete = log !== undefined && (await Promise.all(kept.map((id) => store.has(id)))).every(Boolean);
+    if (!complete) {
+      await deleteStep(database, hit.key);
+      return undefined;
+    }
+    await logs.copyFrom(this.identity.executionId, log);
+    const result = { ...hit.result, cached: true };
+    await this.recordFinished(result);
+    return result;
+  }
+
+  /** Waits for a slot; says so when nobody serves the class, and gives up after the limit. */
+  private async place(signal: AbortSignal): Promise<SlotLease> {
+    const { allocator, roster, database } = this.deps;
+    const { class: className } = this.spec;
+    const waitMs = this.context.nodeWaitMs;
+    const limit = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const onUnserved = (): void => {
+      const deadline = new Date(Date.now() + waitMs).toISOString();
+      void this.whileWaiting(() => setWaiting(database, this.identity));
+      void this.whileWaiting(() =>
+        this.say('waiting', { type: 'step.waiting', ...this.identity, class: className, deadline }),
+      );
+      timer = setTimeout(() => {
+        if (allocator.serves(className)) return;
+        limit.abort(
+          new HelixError(
+            'class.unserved',
+            `${explainUnserved(className, roster.records())}; waited ${Math.round(waitMs / 1000)} s`,
+          ),
+        );
+      }, waitMs);
+    };
+    try {
+      return await allocator.acquire(className, {
+        signal: AbortSignal.any([signal, limit.signal]),
+        attachTo: this.details.node,
+        onUnserved,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What is told while waiting must not fail the step when the database is away for a moment. */
+  private async whileWaiting(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.deps.logger.warn(
+        { err: error, executionId: this.identity.executionId },
+        'could not record that a step waits',
+      );
+    }
+  }
+
+  private async runOn(nodeName: string, signal: AbortSignal): Promise<StepResult> {
+    const { database, roster } = this.deps;
+    const node = roster.get(nodeName);
+    if (!node) throw new HelixError('node.lost', `node ${nodeName} was removed before the step could start there`);
+    // Recorded before the command starts, so that whoever comes after a crash knows where to look for it.
+    await startStep(database, { ...this.identity, node: nodeName, attempt: this.attempt });
+    await this.say(`started:${this.attempt}`, {
+      type: 'step.started',
+      ...this.identity,
+      node: nodeName,
+      attempt: this.attempt,
+    });
+    const outcome = await this.execute(node, signal);
+    const result = await this.keep(node, outcome);
+    await this.recordFinished(result);
+    await node.release(this.identity.executionId);
+    if (outcome.end === 'cancelled') throw signal.reason;
+    // Nobody wanted the result for a while and the node ended the command; whoever asks now still wants it.
+    if (outcome.end === 'lease-expired')
+      throw new HelixError(
+        'node.lost',
+        `node ${nodeName} ended ${this.identity.taskId} because the controller was away for too long`,
+      );
+    return result;
+  }
+
+  private async execute(node: FleetNode, signal: AbortSignal): Promise<ExecutionOutcome> {
+    const { logs, logLimitBytes } = this.deps;
+    const { executionId } = this.identity;
+    const control = new AbortController();
+    // Only a wish to cancel ends the command. A shutdown, or a server that no longer knows this attempt, lets go: the next attempt
+    // re-attaches, and if there is none, the lease ends the command.
+    const onAbort = (): void => control.abort(isWish(signal.reason) ? signal.reason : DETACH);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const writer = await logs.openWriter(executionId);
+    try {
+      return await node.execute({
+        executionId,
+        spec: this.spec,
+        logOffset: await logs.size(executionId),
+        logLimitBytes,
+        onLog: (chunk, offset) => writer.write(chunk, offset),
+        onStarted: () => {
+          this.details.node = node.name;
+          Context.current().heartbeat(this.details);
+        },
+        signal: control.signal,
+      });
+    } catch (error) {
+      if (error === DETACH) throw signal.reason;
+      if (error instanceof HelixError && error.code === 'node.lost') {
+        await this.say(`interrupted:${this.attempt}`, {
+          type: 'step.interrupted',
+          ...this.identity,
+          node: node.name,
+          reason: error.message,
+        });
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      await writer.close();
+    }
+  }
+
+  private async keep(node: FleetNode, outcome: ExecutionOutcome): Promise<StepResult> {
+    const { blobs, logs, database } = this.deps;
+    const { executionId } = this.identity;
+    if ((await logs.size(executionId)) === 0) await logs.copyFrom(executionId, Buffer.alloc(0));
+    const result: StepResult = {
+      end: outcome.end,
+      exitCode: outcome.exitCode,
+      snapshot: outcome.snapshot,
+      ...(outcome.outputs ? { outputs: outcome.outputs } : {}),
+      log: await blobs.adopt(logs.path(executionId)),
+      logBytes: outcome.logBytes,
+      node: node.name,
+      cached: false,
+      durationMs: outcome.durationMs,
+    };
+    const keepable =
+      result.end === 'exited' && (stepSucceeded(result) ? this.spec.cache !== 'off' : this.spec.cache === 'all');
+    if (keepable) await storeStep(database, stepKey(this.spec, node.facts), this.spec.project, result);
+    return result;
+  }
+
+  private async recordFinished(result: StepResult): Promise<void> {
+    const { database } = this.deps;
+    const { end, exitCode, node, cached, logBytes, durationMs } = result;
+    const state = stepSucceeded(result) ? 'succeeded' : end === 'cancelled' ? 'cancelled' : 'failed';
+    // Without its result the record of an interrupted command would answer for the attempt that comes after it.
+    const kept = end === 'cancelled' || end === 'lease-expired' ? {} : { result };
+    await finishStep(
+      database,
+      this.identity.executionId,
+      { state, node, cached, exitCode, end, logBytes, durationMs, ...kept },
+      this.identity,
+    );
+    await this.say(`finished:${this.attempt}`, {
+      type: 'step.finished',
+      ...this.identity,
+      node,
+      cached,
+      end,
+      exitCode,
+      durationMs,
+      logBytes,
+    });
+  }
+
+  private async say(key: string, data: JobEventData): Promise<void> {
+    const { jobId, executionId } = this.identity;
+    await appendEvents(this.deps.database, jobId, [
+      { key: `${executionId}:${key}`, at: new Date().toISOString(), data },
+    ]);
+  }
+}
+
+/** The same for every attempt of one activity, different for every other activity there ever was. */
+function executionIdOf(info: Info): string {
+  const { workflowId, runId } = info.workflowExecution ?? { workflowId: '', runId: '' };
+  return createHash('sha256').update(`${workflowId}\n${runId}\n${info.activityId}`).digest('hex').slice(0, 40);
+}
+
+function isWish(reason: unknown): boolean {
+  return reason instanceof CancelledFailure && reason.message === 'CANCELLED';
+}

@@ -1,0 +1,152 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
+import { HelixError } from '../../contracts/error.ts';
+import { type JobRequest, type JobResult, isFinalJobStatus } from '../../contracts/job.ts';
+import type { DevJobInput } from '../../contracts/workflow.ts';
+import type { Database } from '../../db/database.ts';
+import { getJob, insertJob } from '../../db/jobs.ts';
+import { projectIdFor } from '../../snapshots/source.ts';
+import type { devJob, rollbackFinishedJob } from '../../workflows/index.ts';
+import * as messages from '../../workflows/messages.ts';
+import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
+import type { JobControl } from '../deps.ts';
+import { fromTemporal } from './failures.ts';
+
+type JobHandle = WorkflowHandleWithFirstExecutionRunId<typeof devJob> | ReturnType<Client['workflow']['getHandle']>;
+
+export interface JobControlOptions {
+  client: Client;
+  database: Database;
+  /** Address of a workflow in the Web UI. */
+  webUrl(workflowId: string): string | null;
+  /** What a request gets that does not say otherwise. */
+  defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs'>>;
+}
+
+/** Jobs as Temporal workflows: a job's id is its workflow's id. */
+export function createJobControl(options: JobControlOptions): JobControl {
+  const { client, database, webUrl, defaults } = options;
+  const handleOf = (jobId: string): JobHandle => client.workflow.getHandle(jobId);
+
+  /** The job's final status, when it has ended. */
+  const finalStatus = async (jobId: string): Promise<string | undefined> => {
+    const view = await getJob(database, jobId);
+    if (!view) throw new HelixError('job.not-found', `there is no job ${jobId}: "helix jobs" lists them`);
+    return isFinalJobStatus(view.status) ? view.status : undefined;
+  };
+
+  /** Sends a message to a running job; `done` is the status in which it has already had its effect. */
+  const send = async (
+    jobId: string,
+    verb: string,
+    message: (handle: JobHandle) => Promise<unknown>,
+    done?: string,
+  ): Promise<void> => {
+    const ended = await finalStatus(jobId);
+    if (ended !== undefined) {
+      if (ended === done) return;
+      throw new HelixError('job.wrong-state', `cannot ${verb} ${jobId}: it has ended (${ended})`);
+    }
+    try {
+      await message(handleOf(jobId));
+    } catch (error) {
+      throw fromTemporal(error, jobId);
+    }
+  };
+
+  return {
+    async start(asked) {
+      const request = { ...defaults, ...asked };
+      const jobId = jobIdFor(request);
+      const project = projectIdFor(request.source);
+      const input: DevJobInput = { jobId, project, request };
+      const known = await getJob(database, jobId);
+      if (known) return { jobId, workflowId: known.workflowId, created: false };
+      const created = await startWorkflow(client, input);
+      await insertJob(database, { jobId, workflowId: jobId, project, request, webUrl: webUrl(jobId) });
+      return { jobId, workflowId: jobId, created };
+    },
+
+    approve: (jobId) => send(jobId, 'approve', (handle) => handle.executeUpdate(messages.approveUpdate)),
+    reject: (jobId, reason = '') =>
+      send(jobId, 'reject', (handle) => handle.executeUpdate(messages.rejectUpdate, { args: [reason] }), 'rejected'),
+    pause: (jobId) => send(jobId, 'pause', (handle) => handle.executeUpdate(messages.pauseUpdate)),
+    resume: (jobId) => send(jobId, 'resume', (handle) => handle.executeUpdate(messages.resumeUpdate)),
+    cancel: (jobId) => send(jobId, 'cancel', (handle) => handle.cancel(), 'cancelled'),
+
+    async rollback(jobId, checkpointId) {
+      if ((await finalStatus(jobId)) === undefined) {
+        return await send(jobId, 'roll back', (handle) =>
+          handle.executeUpdate(messages.rollbackToUpdate, { args: [checkpointId] }),
+        );
+      }
+      await rollbackEnded(client, database, jobId, checkpointId);
+    },
+  };
+}
+
+async function startWorkflow(client: Client, input: DevJobInput): Promise<boolean> {
+  const { jobId, project, request } = input;
+  try {
+    await client.workflow.start<typeof devJob>('devJob', {
+      workflowId: jobId,
+      taskQueue: orchestratorTaskQueue,
+      args: [input],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      staticSummary: (request.goal || `${request.modes.join(', ')} of ${request.source.location}`)
+        .replaceAll('\n', ' ')
+        .slice(0, 200),
+      staticDetails: `Source: \`${request.source.location}\`${request.source.ref ? ` at \`${request.source.ref}\`` : ''}\n\nModes: ${request.modes.join(', ')}`,
+      searchAttributes: {
+        HelixProject: [project],
+        HelixMode: request.modes.slice(0, 1),
+        HelixPhase: ['source'],
+        HelixUser: [userInfo().username],
+        HelixCriticality: ['normal'],
+      },
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw fromTemporal(error, jobId);
+  }
+}
+
+async function rollbackEnded(client: Client, database: Database, jobId: string, checkpointId: string): Promise<void> {
+  const view = (await getJob(database, jobId))!;
+  const handle = client.workflow.getHandle<typeof devJob>(jobId);
+  try {
+    const result: JobResult = await handle.result();
+    const { imported } = await handle.query(messages.jobStateQuery);
+    if (!imported || !result.checkpoints.some((checkpoint) => checkpoint.id === checkpointId)) {
+      const known = result.checkpoints.map((checkpoint) => checkpoint.id).join(', ') || 'none';
+      throw new HelixError(
+        'checkpoint.not-found',
+        `${jobId} has no checkpoint ${checkpointId}; its checkpoints are: ${known}`,
+      );
+    }
+    await client.workflow.execute<typeof rollbackFinishedJob>('rollbackFinishedJob', {
+      workflowId: `${jobId}/rollback-${randomBytes(4).toString('hex')}`,
+      taskQueue: orchestratorTaskQueue,
+      args: [{ job: { jobId, project: view.project, request: view.request }, result, imported, checkpointId }],
+      staticSummary: `Roll ${jobId} back to ${checkpointId}`,
+    });
+  } catch (error) {
+    throw fromTemporal(error, jobId);
+  }
+}
+
+/** Derived from the idempotency key, so that a repeated request finds the first one's job; random without a key. */
+function jobIdFor(request: JobRequest): string {
+  const seed =
+    request.idempotencyKey === undefined
+      ? randomBytes(32)
+      : createHash('sha256').update(request.idempotencyKey).digest();
+  const digits = BigInt(`0x${seed.toString('hex')}`).toString(36);
+  return `job-${digits.padStart(12, '0').slice(-12)}`;
+}

@@ -1,0 +1,27 @@
+import { Client } from '@temporalio/client';
+import { createApi } from '../api/app.ts';
+import { serveApi } from '../api/server.ts';
+import { createJobControl } from '../api/temporal/job-control.ts';
+import { createNodeControl } from '../api/temporal/node-control.ts';
+import { type Role, runRoles } from './support/role.ts';
+import type { Foundation } from './support/foundation.ts';
+
+/** REST and event streams. Polls no task queue. */
+export async function startApi(foundation: Foundation): Promise<Role> {
+  const { config, connection, database, blobs, logs, logger, webUrl } = foundation;
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const { timeoutMs: stepTimeoutMs, nodeWaitMs } = config.step;
+  const app = createApi({
+    database,
+    jobs: createJobControl({ client, database, webUrl, defaults: { stepTimeoutMs, nodeWaitMs } }),
+    nodes: createNodeControl(client),
+    readBlob: (hash) => blobs.get(hash),
+    stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),
+    logger: logger.child({ role: 'api' }),
+  });
+  const server = await serveApi(app, config.api);
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  return { ended, stop: () => void server.close().then(resolve, reject) };
+}
+
+if (import.meta.main) await runRoles('api', [startApi]);

@@ -1,0 +1,33 @@
+import { Worker } from '@temporalio/worker';
+import { createAnalysisActivities } from '../activities/analysis.ts';
+import { createRecordActivities } from '../activities/records.ts';
+import { createReportActivities } from '../activities/reports.ts';
+import { registerSearchAttributes } from '../infra/temporal/search-attributes.ts';
+import { orchestratorTaskQueue } from '../workflows/task-queues.ts';
+import type { Foundation } from './support/foundation.ts';
+import { type Role, runRoles, workerRole } from './support/role.ts';
+import { workflowBundle } from './support/workflow-bundle.ts';
+
+/** Workflows, and the short activities that read snapshots and write projections. */
+export async function startOrchestrator(foundation: Foundation): Promise<Role> {
+  const { config, connection, database, blobs, stores, webUrl } = foundation;
+  const { namespace } = config.temporal;
+  await registerSearchAttributes(connection, namespace);
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: orchestratorTaskQueue,
+    workflowBundle: { codePath: await workflowBundle(foundation.path('cache')) },
+    activities: {
+      ...createRecordActivities({ database, webUrl }),
+      ...createAnalysisActivities({ stores, blobs, database }),
+      ...createReportActivities({ stores, blobs, database }),
+    },
+    // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.
+    maxCachedWorkflows: 200,
+    shutdownGraceTime: '5s',
+  });
+  return workerRole(worker);
+}
+
+if (import.meta.main) await runRoles('orchestrator', [startOrchestrator]);

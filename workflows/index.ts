@@ -1,0 +1,7 @@
+export { devJob } from './dev-job.ts';
+export { planning } from './planning.ts';
+export { building } from './building.ts';
+export { testing } from './testing.ts';
+export { refactoring } from './refactoring.ts';
+export { rollbackFinishedJob } from './rollback.ts';
+export { registerNode, probeNode, removeNode } from './nodes.ts';

@@ -1,0 +1,56 @@
+import { proxyLocalActivities, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { createRecordActivities } from '../activities/records.ts';
+import type { JobEventData } from '../contracts/event.ts';
+import type { ProgressRecord } from '../contracts/workflow.ts';
+import type { JobState } from './job-state.ts';
+
+const { recordProgress } = proxyLocalActivities<ReturnType<typeof createRecordActivities>>({
+  startToCloseTimeout: '10s',
+  // A database that is away holds the job back and never fails it: records are written before the job goes on.
+  retry: { initialInterval: '200ms', maximumInterval: '5s' },
+});
+
+const phaseAttribute = defineSearchAttributeKey('HelixPhase', SearchAttributeType.KEYWORD);
+
+/** Makes a job's state visible: in the records, in its event log and in the Temporal Web UI. */
+export class Progress {
+  private eventsSaid = 0;
+  private phaseShown: string | null = null;
+
+  private readonly state: JobState;
+
+  constructor(state: JobState) {
+    this.state = state;
+  }
+
+  /** Records events and the state as it is now. */
+  async say(...events: JobEventData[]): Promise<void> {
+    await this.write(events, {});
+  }
+
+  async finish(event: Extract<JobEventData, { type: 'job.finished' }>): Promise<void> {
+    await this.write([event], { result: event.result });
+  }
+
+  private async write(events: JobEventData[], patch: Pick<ProgressRecord['patch'], 'result'>): Promise<void> {
+    const { workflowId, runId } = workflowInfo();
+    const { state } = this;
+    const phase = state.final ? 'ended' : (state.phase ?? 'source');
+    setCurrentDetails(state.describe());
+    if (phase !== this.phaseShown) {
+      upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
+      this.phaseShown = phase;
+    }
+    await recordProgress({
+      job: { ...state.input, workflowId },
+      events: events.map((data) => ({ key: `${runId}:${this.eventsSaid++}`, at: new Date().toISOString(), data })),
+      patch: {
+        status: state.status,
+        phase: state.final ? null : state.phase,
+        checkpoints: [...state.checkpoints],
+        ...patch,
+      },
+    });
+  }
+}

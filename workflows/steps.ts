@@ -1,0 +1,207 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  proxyActivities,
+} from '@temporalio/workflow';
+import type * as stepActivities from '../activities/steps.ts';
+import { classTaskQueue, stepSucceeded } from '../contracts/derived.ts';
+import type { Task } from '../contracts/plan.ts';
+import type { SnapshotId } from '../contracts/snapshot.ts';
+import type { StepResult, StepSpec } from '../contracts/step.ts';
+import type { ModeInput, StepContext, TaskOutcome } from '../contracts/workflow.ts';
+import type { PauseGate } from './pause-gate.ts';
+import { TaskGraph } from './task-graph.ts';
+
+const minute = 60_000;
+const defaultStepTimeoutMs = 30 * minute;
+const defaultNodeWaitMs = 10 * minute;
+
+/** Below the 2,000 pending activities a workflow may have, and far above the slots of a usual fleet. */
+const maxPendingSteps = 500;
+
+/** Runs one step on whichever node its class finds. */
+export async function runStep(context: StepContext, spec: StepSpec): Promise<StepResult> {
+  const { runStep: activity } = proxyActivities<ReturnType<typeof stepActivities.createStepActivities>>({
+    taskQueue: classTaskQueue(spec.class),
+    // Everything that may happen inside one attempt: waiting for a node, layers, the command, and the transfers around them.
+    startToCloseTimeout: context.nodeWaitMs + 2 * spec.timeoutMs + 30 * minute,
+    // The node-pool beats twice a second; a pool that died is noticed after this.
+    heartbeatTimeout: '12s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 30 },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    summary: context.title,
+    priority: { fairnessKey: spec.project.slice(0, 64) },
+  });
+  return await activity({ context, spec });
+}
+
+/** What a step of this mode looks like to records and events. */
+export function stepContext(input: ModeInput, phase: StepContext['phase'], taskId: string, title: string): StepContext {
+  return { jobId: input.jobId, phase, taskId, title, nodeWaitMs: input.request.nodeWaitMs ?? defaultNodeWaitMs };
+}
+
+/** A step's spec from a task of the plan. Empty members are left out: every byte stands in the history. */
+function taskSpec(input: ModeInput, snapshot: SnapshotId, task: Task, inputs: SnapshotId[]): StepSpec {
+  return {
+    project: input.project,
+    snapshot,
+    command: task.command,
+    env: { ...task.env, ...input.request.env },
+    layers: task.layers,
+    inputs,
+    outputs: task.outputs,
+    tools: task.tools,
+    class: task.class,
+    timeoutMs: input.request.stepTimeoutMs ?? defaultStepTimeoutMs,
+    cache: input.request.cache,
+  };
+}
+
+export interface TaskRun {
+  input: ModeInput;
+  phase: StepContext['phase'];
+  snapshot: SnapshotId;
+  tasks: readonly Task[];
+  done: readonly TaskOutcome[];
+  gate: PauseGate;
+}
+
+/**
+ * Runs tasks in the order of their needs, as many at once as nodes take. A failed task stops only what needs it. On cancellation it waits
+ * until every step has ended on its node. Returns the outcomes of `tasks`, in their order.
+ */
+export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
+  const graph = new TaskGraph(run.tasks, run.done);
+  const running = new Set<Promise<void>>();
+  const start = (task: Task): void => {
+    const promise = runTask(run, graph, task).finally(() => running.delete(promise));
+    // It is awaited below, maybe only after a pause; until then a failure must not count as unhandled.
+    promise.catch(() => undefined);
+    running.add(promise);
+  };
+  try {
+    for (;;) {
+      for (const { task, blocker } of graph.takeBlocked())
+        graph.outcomes.set(task.id, notRun(task, run.snapshot, blocker));
+      for (const task of graph.takeReady()) {
+        await run.gate.pass();
+        if (running.size >= maxPendingSteps) await Promise.race(running);
+        start(task);
+      }
+      if (running.size === 0) break;
+      await Promise.race(running);
+    }
+  } catch (error) {
+    await CancellationScope.nonCancellable(() => Promise.allSettled(running));
+    throw error;
+  }
+  return run.tasks.map((task) => graph.outcomes.get(task.id)!).filter((outcome) => outcome !== undefined);
+}
+
+async function runTask(run: TaskRun, graph: TaskGraph, task: Task): Promise<void> {
+  const context = stepContext(run.input, run.phase, task.id, task.title);
+  try {
+    const result = await runStep(context, taskSpec(run.input, run.snapshot, task, graph.inputsOf(task)));
+    graph.outcomes.set(task.id, outcomeOf(task.id, task.kind, result));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    graph.outcomes.set(task.id, brokenOutcome(task.id, task.kind, run.snapshot, error));
+  }
+}
+
+export function outcomeOf(taskId: string, kind: TaskOutcome['kind'], result: StepResult): TaskOutcome {
+  return {
+    taskId,
+    kind,
+    succeeded: stepSucceeded(result),
+    end: result.end,
+    exitCode: result.exitCode,
+    snapshot: result.snapshot,
+    ...(result.outputs ? { outputs: result.outputs } : {}),
+    log: result.log,
+    cached: result.cached,
+  };
+}
+
+/** The outcome of a task whose step could not be carried out at all. */
+function brokenOutcome(taskId: string, kind: TaskOutcome['kind'], snapshot: SnapshotId, error: unknown): TaskOutcome {
+  return {
+    taskId,
+    kind,
+    succeeded: false,
+    end: 'error',
+    exitCode: null,
+    snapshot,
+    cached: false,
+    message: failureMessage(error),
+  };
+}
+
+function notRun(task: Task, snapshot: SnapshotId, blocker: string): TaskOutcome {
+  return {
+    taskId: task.id,
+    kind: task.kind,
+    succeeded: false,
+    end: 'not-run',
+    exitCode: null,
+    snapshot,
+    cached: false,
+    message: `not run because ${blocker} failed`,
+  };
+}
+
+/** The sentence a user should read out of a failure: that of the innermost ApplicationFailure. */
+export function failureMessage(error: unknown): string {
+  if (error instanceof ActivityFailure && error.cause) return failureMessage(error.cause);
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code of contracts/error.ts in a failure, or `internal`. */
+export function failureCode(error: unknown): string {
+  if (error instanceof ApplicationFailure && error.type) return error.type;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause ? failureCode(cause) : 'internal';
+}
+
+export function countSteps(outcomes: readonly TaskOutcome[]): { run: number; cached: number } {
+  const ran = outcomes.filter((outcome) => outcome.end !== 'not-run' && outcome.end !== 'error');
+  const cached = ran.filter((outcome) => outcome.cached).length;
+  return { run: ran.length - cached, cached };
+}
+
+/** Every workflow ends with this, so that no message is lost in its last moment. */
+export async function finishHandlers(): Promise<void> {
+  await condition(allHandlersFinished);
+}
+
+/** "build:core ended with exit code 2; test:cli was not run because build:core failed". */
+export function describeFailures(outcomes: readonly TaskOutcome[]): string {
+  return outcomes
+    .filter((outcome) => !outcome.succeeded)
+    .map((outcome) => `${outcome.taskId} ${describeEnd(outcome)}`)
+    .join('; ');
+}
+
+function describeEnd(outcome: TaskOutcome): string {
+  switch (outcome.end) {
+    case 'exited':
+      return `ended with exit code ${outcome.exitCode}`;
+    case 'timeout':
+      return 'ran into its time limit and was ended';
+    case 'log-limit':
+      return 'printed more than the log limit and was ended';
+    case 'lease-expired':
+      return 'was ended by its node because nobody asked for it any more';
+    case 'install-failed':
+      return `could not install its dependencies (exit code ${outcome.exitCode})`;
+    case 'cancelled':
+      return 'was cancelled';
+    case 'not-run':
+    case 'error':
+      return outcome.message ?? outcome.end;
+  }
+}

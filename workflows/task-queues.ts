@@ -1,0 +1,6 @@
+/** Workflows and their short local activities; polled by the orchestrator. */
+export const orchestratorTaskQueue = 'helix';
+/** Fetching sources from and publishing results to repositories; polled by integrations. */
+export const sourceTaskQueue = 'source';
+/** Registration and probing of nodes; polled by the node-pool. */
+export const fleetTaskQueue = 'fleet';

@@ -1,0 +1,54 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { createAnalysisActivities } from '../activities/analysis.ts';
+import type { createReportActivities } from '../activities/reports.ts';
+import type { ModeInput, ModeOutput, TaskOutcome } from '../contracts/workflow.ts';
+import { PauseGate } from './pause-gate.ts';
+import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
+
+const { loadTasks } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({ startToCloseTimeout: '1m' });
+const { reportTests } = proxyActivities<ReturnType<typeof createReportActivities>>({
+  // Parses the logs of all test tasks, up to the log limit each.
+  startToCloseTimeout: '10m',
+});
+
+/** Runs the project's own tests, one step per package, wherever there are free nodes. */
+export async function testing(input: ModeInput): Promise<ModeOutput> {
+  const gate = new PauseGate();
+  const startedAt = Date.now();
+  const tasks = await loadTasks({ plan: input.plan!, kinds: ['install', 'build', 'test'] });
+  const ranBefore = new Set(input.baseline.map((outcome) => outcome.taskId));
+  const outcomes = await runTasks({
+    input,
+    phase: 'testing',
+    snapshot: input.snapshot,
+    tasks,
+    done: input.baseline,
+    gate,
+  });
+  const tests = outcomes.filter((outcome) => outcome.kind === 'test');
+  const report = await reportTests({ jobId: input.jobId, project: input.project, outcomes: tests });
+  const failed = outcomes.filter((outcome) => !outcome.succeeded);
+  await finishHandlers();
+  return {
+    phase: {
+      status: tests.length === 0 ? 'skipped' : failed.length > 0 ? 'failed' : 'succeeded',
+      summary: summarise(tests, failed, report.counts),
+      steps: countSteps(outcomes.filter((outcome) => !ranBefore.has(outcome.taskId))),
+      durationMs: Date.now() - startedAt,
+      tests: report.counts,
+      artifacts: report.artifacts,
+    },
+    snapshot: input.snapshot,
+    outcomes,
+  };
+}
+
+function summarise(
+  tests: TaskOutcome[],
+  failed: TaskOutcome[],
+  counts: { passed: number; failed: number; skipped: number },
+): string {
+  if (tests.length === 0) return 'the project has no tests that were found';
+  const numbers = `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`;
+  return failed.length > 0 ? `${numbers}; ${describeFailures(failed)}` : numbers;
+}
