@@ -1,0 +1,151 @@
+import { lstatSync } from 'node:fs';
+import { HelixError } from '../contracts/error.ts';
+import type { SnapshotId } from '../contracts/snapshot.ts';
+import { GitError, git } from './git.ts';
+import { removeEntries } from './git-index.ts';
+import type { SnapshotContents } from './objects.ts';
+import { combineInputs, isOverlayIntact, layOverlay, overlayRoots } from './overlay.ts';
+import type { Overlay } from './overlay.ts';
+import { PathSet, absolutePath, decodePath, splitRecords } from './paths.ts';
+import { hasRealParents, makeFolder, removeEmptyFolder, removePaths, removeWhole } from './removal.ts';
+import { helixFolder } from './repository-files.ts';
+import { scan } from './scan.ts';
+import type { Scan } from './scan.ts';
+import { withoutPaths } from './tree-names.ts';
+import type { TreeNames } from './tree-names.ts';
+import type { RestoreOptions } from './workspace.ts';
+import type { Checkout } from './workspace-state.ts';
+
+/** What a workspace is to become. */
+interface Target {
+  id: SnapshotId;
+  contents: SnapshotContents;
+  names: TreeNames;
+  exclude: string[];
+  layers: PathSet;
+  inputs: SnapshotId[];
+  overlay: Overlay;
+}
+
+/** See `Workspace.restore`. */
+export async function restoreWorkspace(
+  checkout: Checkout,
+  id: SnapshotId,
+  options: RestoreOptions = {},
+): Promise<void> {
+  try {
+    await bringTo(checkout, id, options);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    if (
+      /unable to read|missing blob|invalid object|failed to unpack tree|not a tree object|is corrupt|inflate/i.test(
+        error.stderr,
+      )
+    ) {
+      throw new HelixError(
+        'snapshot.corrupt',
+        `snapshot ${id} cannot be restored (${error.message}): import or send it again`,
+        { cause: error },
+      );
+    }
+    if (!/index file|bad signature|bad index|index uses|cache entry/i.test(error.stderr)) throw error;
+    await checkout.record.forget();
+    await bringTo(checkout, id, options);
+  }
+}
+
+async function bringTo(checkout: Checkout, id: SnapshotId, options: RestoreOptions): Promise<void> {
+  const { store, dir, record } = checkout;
+  const { signal, inputs = [] } = options;
+  const exclude = [...new Set([...checkout.exclude, ...(options.exclude ?? [])])].sort();
+  const layers = new PathSet(exclude);
+  const contents = await store.contents(id);
+  const names = await checkout.names.of(contents.root, signal);
+  const overlay = await combineInputs(checkout, inputs, layers);
+  const target: Target = { id, contents, names, exclude, layers, inputs, overlay };
+  if (await isRestored(checkout, target, signal)) return;
+
+  const { state } = record;
+  const filtered = await withoutPaths(store.dir, helixFolder(store.dir), contents.root, names, layers);
+  if (state.pending) await checkOut(checkout, state.pending, layers, signal);
+  await record.save({ base: null, pending: filtered.root });
+  await removePaths(dir, [...state.laid, ...state.declared], layers);
+  await removeUntracked(checkout, layers, signal);
+  await checkOut(checkout, filtered.root, layers, signal);
+  // Again, since the snapshot's own .gitignore files decide what stays.
+  const found = await removeUntracked(checkout, layers, signal);
+  await settleFolders(checkout, target, found);
+  // Sources first, outputs after: a build tool must find its outputs younger. Known before they are laid, in case of a crash.
+  await record.save({ laid: overlayRoots(overlay, names), declared: [] });
+  await layOverlay(checkout, overlay, signal);
+  await record.save({ base: id, exclude, hidden: filtered.hidden, inputs, pending: null });
+}
+
+/** Whether the workspace is what the target asks for already; folders are settled on the way. */
+async function isRestored(checkout: Checkout, target: Target, signal?: AbortSignal): Promise<boolean> {
+  const { state } = checkout.record;
+  const isSame =
+    state.base === target.id &&
+    state.declared.length === 0 &&
+    isSameList(state.inputs, target.inputs) &&
+    isSameList(state.exclude, target.exclude);
+  if (!isSame) return false;
+  const [found, isIntact] = await Promise.all([
+    scan(checkout.tree, { ignore: true, exclude: new PathSet(target.exclude, state.laid), signal }),
+    isOverlayIntact(checkout, target.overlay, target.names, target.layers, signal),
+  ]);
+  const modified = found.modified.filter((path) => !target.overlay.names.files.has(path));
+  if (!isIntact || modified.length + found.deleted.length + found.untracked.length + found.nested.length > 0)
+    return false;
+  await settleFolders(checkout, target, found);
+  return true;
+}
+
+function isSameList(left: string[], right: string[]): boolean {
+  return left.length === right.length && left.every((item, index) => item === right[index]);
+}
+
+async function checkOut(checkout: Checkout, root: string, layers: PathSet, signal?: AbortSignal): Promise<void> {
+  await releaseExcluded(checkout, layers, signal);
+  await git(['read-tree', '--reset', '-u', root], { ...checkout.tree, signal });
+}
+
+/** Takes what belongs to a layer now out of the index, or the checkout would remove it from the layer. */
+async function releaseExcluded(checkout: Checkout, layers: PathSet, signal?: AbortSignal): Promise<void> {
+  if (layers.isEmpty) return;
+  const tracked = splitRecords(await git(['ls-files', '-z'], { ...checkout.tree, signal })).map(decodePath);
+  const excluded = tracked.filter((path) => layers.has(path));
+  await removeEntries(checkout.tree, excluded, signal);
+}
+
+/** Removes what neither the index knows nor git ignores; returns what is to be said of folders. */
+async function removeUntracked(checkout: Checkout, layers: PathSet, signal?: AbortSignal): Promise<Scan> {
+  const found = await scan(checkout.tree, { ignore: true, exclude: layers, signal });
+  await removePaths(checkout.dir, [...found.untracked, ...found.nested], layers);
+  return found;
+}
+
+/** Makes the snapshot's empty folders, removes others, and removes repositories that commands made in its folders. */
+async function settleFolders(checkout: Checkout, target: Target, found: Scan): Promise<void> {
+  const { dir } = checkout;
+  const wanted = new Set(target.contents.emptyFolders.filter((path) => !target.layers.has(path)));
+  for (const path of found.empty) if (!wanted.has(path)) await removeEmptyFolder(dir, path);
+  for (const path of wanted) await makeFolder(dir, path);
+  await removeRepositories(checkout, target, wanted);
+}
+
+async function removeRepositories(checkout: Checkout, target: Target, empty: Set<string>): Promise<void> {
+  const known = new Map<string, boolean>();
+  const found: string[] = [];
+  for (const folder of ['', ...target.names.folders, ...target.overlay.names.folders, ...empty]) {
+    const path = folder === '' ? '.git' : `${folder}/.git`;
+    if (target.layers.has(path)) continue;
+    if (
+      lstatSync(absolutePath(checkout.dir, path), { throwIfNoEntry: false }) &&
+      (await hasRealParents(checkout.dir, path, known))
+    ) {
+      found.push(path);
+    }
+  }
+  for (const path of found) await removeWhole(absolutePath(checkout.dir, path));
+}
