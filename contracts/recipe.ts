@@ -35,8 +35,8 @@ export function parseRecipe(text: string): Recipe {
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
   const args = colon < 0 ? '' : text.slice(colon + 1);
-  const usage = recipeUsage[name as Recipe['name']] as string | undefined;
-  if (!usage) {
+  const usage = Object.hasOwn(recipeUsage, name) ? recipeUsage[name as Recipe['name']] : undefined;
+  if (usage === undefined) {
     throw new TypeError(`unknown recipe "${name}": the recipes are ${Object.values(recipeUsage).join(', ')}`);
   }
   const recipe = readers[name as Recipe['name']](args);
