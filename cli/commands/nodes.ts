@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { NodeRecord } from '../../contracts/node.ts';
+import { connect, type GlobalOptions } from '../connect.ts';
+import { addNodeOptions, buildRegistration, type NodeOptions } from '../node/registration.ts';
+import { printJson } from '../output.ts';
+import { cleanLine } from '../text/clean.ts';
+import { styledStatus } from '../text/style.ts';
+import { table } from '../text/table.ts';
+
+type JsonOptions = GlobalOptions & { json?: boolean };
+
+export function configure(command: Command): void {
+  // An option of the parent and of its subcommands alike: commander gives it to whichever comes first, so all read it globally.
+  command.option('--json', 'print nodes as JSON').action(list);
+  command.command('list').description('list the nodes').action(list);
+
+  addNodeOptions(command.command('add').description('add a machine that is reached by SSH')).action(
+    async (target: string, _options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<NodeOptions & JsonOptions>();
+      const registration = await buildRegistration(target, options);
+      const client = await connect(options);
+      show(await client.addNode(registration), options);
+    },
+  );
+
+  command
+    .command('probe')
+    .description('connect to a node and detect anew what it has')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<JsonOptions>();
+      const client = await connect(options);
+      show(await client.probeNode(name), options);
+    });
+
+  command
+    .command('remove')
+    .description('forget a node')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<JsonOptions>();
+      const client = await connect(options);
+      await client.removeNode(name);
+      if (options.json) printJson({ name, action: 'remove' });
+      else process.stdout.write(`${name} is no longer a node\n`);
+    });
+}
+
+async function list(_options: unknown, self: Command): Promise<void> {
+  const options = self.optsWithGlobals<JsonOptions>();
+  const client = await connect(options);
+  const nodes = await client.listNodes();
+  if (options.json) printJson(nodes);
+  else
+    process.stdout.write(
+      nodes.length === 0 ? 'there are no nodes: "helix nodes add" adds one\n' : describeNodes(nodes),
+    );
+}
+
+function show(node: NodeRecord, { json }: JsonOptions): void {
+  if (json) printJson(node);
+  else process.stdout.write(describeNodes([node]));
+}
+
+function describeNodes(nodes: readonly NodeRecord[]): string {
+  return table(
+    ['NAME', 'STATE', 'BUSY', 'PLATFORM', 'CPUS', 'MEMORY', 'ADDRESS', 'LABELS'],
+    nodes.map(({ name, state, reason, busy, slots, facts, ssh, labels }) => [
+      name,
+      styledStatus(state) + (reason ? ` (${cleanLine(reason)})` : ''),
+      `${busy}/${slots}`,
+      `${facts.os}-${facts.arch}`,
+      String(facts.cpus),
+      `${Math.round(facts.memory / 2 ** 30)} GiB`,
+      ssh ? `${ssh.user}@${ssh.host}:${ssh.port}` : 'this machine',
+      Object.entries(labels)
+        .map(([label, value]) => `${label}=${value}`)
+        .join(' '),
+    ]),
+  );
+}

@@ -1,0 +1,72 @@
+import type { JobEvent } from '../../contracts/event.ts';
+import { stepSucceeded } from '../../contracts/derived.ts';
+import type { StepEnd } from '../../contracts/step.ts';
+import { clean, cleanLine } from '../text/clean.ts';
+import { formatDuration } from '../text/duration.ts';
+import { style, styledStatus } from '../text/style.ts';
+
+/** An event in a line or, for a note, a few. Undefined for what says nothing on its own: the end has a summary. */
+export function describeEvent({ data, jobId }: JobEvent): string | undefined {
+  switch (data.type) {
+    case 'job.started':
+      return `${jobId} started on ${cleanLine(data.location)}${data.goal ? `: ${cleanLine(data.goal)}` : ''}`;
+    case 'job.waiting-for-approval':
+      return `waiting for approval: helix approve ${jobId}, or helix reject ${jobId}`;
+    case 'job.approved':
+      return 'the plan was approved';
+    case 'job.rejected':
+      return `the plan was rejected${data.reason ? `: ${cleanLine(data.reason)}` : ''}`;
+    case 'job.paused':
+      return `paused: helix resume ${jobId} lets it go on`;
+    case 'job.resumed':
+      return 'resumed';
+    case 'job.cancelling':
+      return 'cancelling';
+    case 'job.rolled-back':
+      return `rolled back to ${data.checkpoint.id} (${cleanLine(data.checkpoint.title)})`;
+    case 'job.finished':
+      return undefined;
+    case 'phase.started':
+      return style('bold', data.phase);
+    case 'phase.finished':
+      return `${style('bold', data.phase)} ${styledStatus(data.result.status)} in ${formatDuration(data.result.durationMs)}: ${cleanLine(data.result.summary)}`;
+    case 'checkpoint.recorded':
+      return `checkpoint ${data.checkpoint.id}: ${cleanLine(data.checkpoint.title)}`;
+    case 'step.waiting':
+      return `${cleanLine(data.title)}: waiting for a node with ${data.class}`;
+    case 'step.started':
+      return `${cleanLine(data.title)}: started on ${data.node}${data.attempt > 1 ? ` (attempt ${data.attempt})` : ''}`;
+    case 'step.finished':
+      return `${cleanLine(data.title)}: ${describeEnd(data)}`;
+    case 'step.interrupted':
+      return `${cleanLine(data.title)}: interrupted${data.node ? ` on ${data.node}` : ''} (${cleanLine(data.reason)}), tried again`;
+    case 'note':
+      return style(noteColours[data.level], clean(data.message).trimEnd());
+  }
+}
+
+const noteColours = { info: 'dim', warning: 'yellow', error: 'red' } as const;
+
+const endings: Record<Exclude<StepEnd, 'exited'>, string> = {
+  timeout: 'ran into its time limit and was ended',
+  'lease-expired': 'was ended by its node, because nobody asked for it any more',
+  cancelled: 'cancelled',
+  'log-limit': 'printed more than the limit for logs and was ended',
+  'install-failed': 'its dependencies could not be installed',
+};
+
+interface Ending {
+  node: string;
+  cached: boolean;
+  end: string;
+  exitCode: number | null;
+  durationMs: number;
+}
+
+function describeEnd({ node, cached, end, exitCode, durationMs }: Ending): string {
+  if (stepSucceeded({ end: end as StepEnd, exitCode })) {
+    return cached ? 'answered from the cache' : `done in ${formatDuration(durationMs)} on ${node}`;
+  }
+  const why = end === 'exited' ? `failed with exit code ${exitCode}` : (endings[end as keyof typeof endings] ?? end);
+  return `${style('red', why)} after ${formatDuration(durationMs)} on ${node}${cached ? ' (from the cache)' : ''}`;
+}

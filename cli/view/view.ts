@@ -1,0 +1,15 @@
+import type { JobEvent } from '../../contracts/event.ts';
+import type { JobResult, JobView } from '../../contracts/job.ts';
+
+/** How a running job is shown. */
+export interface View {
+  event(event: JobEvent): void;
+  /** The server is away and is tried again. */
+  away(awayMs: number): void;
+  /** Leaves the terminal to somebody else, until the next event. */
+  suspend(): void;
+  /** The last word about a job that has ended. */
+  summary(job: JobView, result: JobResult): void;
+  /** Leaves the terminal for good. */
+  close(): void;
+}
