@@ -12,7 +12,7 @@ export interface LoggerOptions {
 
 /** A logger of JSON lines `{level, time, name, pid, msg, ...}`, `level` as a word and `time` in ISO 8601. Secrets are redacted. */
 export function createLogger(name: string, options: LoggerOptions = {}): Logger {
-  const logger = pino(
+  const logger: Logger = pino(
     {
       name,
       level: options.level ?? 'info',
@@ -33,9 +33,10 @@ export function createLogger(name: string, options: LoggerOptions = {}): Logger 
     options.destination ?? pino.destination({ dest: 1, sync: true }),
   );
   // pino gives the fields of a child to no formatter; children inherit this method.
-  const plainChild = logger.child;
-  logger.child = function (this: Logger, bindings: Bindings, childOptions?: ChildLoggerOptions) {
-    return plainChild.call(this, redactValue(bindings), childOptions);
-  } as Logger['child'];
-  return logger;
+  const plainChild: (this: Logger, bindings: Bindings, childOptions?: ChildLoggerOptions) => Logger = logger.child;
+  return Object.assign(logger, {
+    child(this: Logger, bindings: Bindings, childOptions?: ChildLoggerOptions) {
+      return plainChild.call(this, redactValue(bindings), childOptions);
+    },
+  });
 }
