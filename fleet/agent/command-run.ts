@@ -1,0 +1,241 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HelixError } from '../../contracts/error.ts';
+import type { StepEnd } from '../../contracts/step.ts';
+import { createOnce, hasCode, readIfThere } from './layout.ts';
+import { endProcesses, isProcessOf, listProcesses } from './process-tree.ts';
+import { wrapperScript } from './scripts.ts';
+import type { AgentTiming } from './timing.ts';
+
+/** Why a run was ended by the node. */
+export type StopReason = Exclude<StepEnd, 'exited' | 'install-failed'>;
+
+export interface CommandRunOptions {
+  executionId: string;
+  /** The execution's folder. */
+  folder: string;
+  /** Names the run within the execution: `layer-<place>` or `command`. */
+  name: string;
+  shell: string;
+  cwd: string;
+  env: Record<string, string>;
+  /** A line put in front of the output; empty for none. */
+  heading: string;
+  timeoutMs: number;
+  logLimitBytes: number;
+  timing: AgentTiming;
+}
+
+export interface RunResult {
+  end: 'exited' | StopReason;
+  /** Null unless the command exited. */
+  exitCode: number | null;
+  durationMs: number;
+}
+
+const pollMs = 25;
+
+/**
+ * One command of an execution, in a session of its own, with its output and exit code in files: it neither notices nor minds the
+ * death of the agent that started it. Started and awaited by `finish`, once; a later agent picks it up the same way.
+ */
+export class CommandRun {
+  readonly #options: CommandRunOptions;
+  #folder = '';
+  readonly #log: string;
+  #stopping: Promise<void> | undefined;
+  #leader: number | undefined;
+  #stopAtStart: StopReason | undefined;
+  #before: ReadonlySet<string> | undefined;
+
+  constructor(options: CommandRunOptions) {
+    this.#options = options;
+    this.#log = join(options.folder, 'log');
+  }
+
+  /** Runs the command, or waits for the one that an earlier agent started. Resolves when no process of it is left. */
+  async finish(): Promise<RunResult> {
+    const adopted = await this.#adopt();
+    const child = adopted ? undefined : this.#start();
+    const exit = child ? this.#watchChild(child) : this.#watchAdopted();
+    if (this.#stopAtStart) void this.stop(this.#stopAtStart);
+    const limits = setInterval(() => this.#enforceLogLimit(), pollMs);
+    const timeLimit = setTimeout(() => void this.stop('timeout'), Math.max(0, this.#remainingMs(adopted)));
+    try {
+      const result = await exit;
+      const end = this.#decide(result.lost ? 'lease-expired' : 'exited');
+      await this.#stopping;
+      await this.#endLeftovers(result.durationMs);
+      await this.#closeLog(end);
+      return { end, exitCode: end === 'exited' ? result.code : null, durationMs: Math.round(result.durationMs) };
+    } finally {
+      clearInterval(limits);
+      clearTimeout(timeLimit);
+    }
+  }
+
+  /** Ends the command for the given reason, unless it has ended already or something else ends it. */
+  stop(reason: StopReason): Promise<void> {
+    if (this.#leader === undefined) {
+      this.#stopAtStart = reason;
+      return Promise.resolve();
+    }
+    if (this.#decide(reason) !== 'exited') {
+      this.#stopping ??= endProcesses(
+        this.#options.executionId,
+        this.#leader,
+        this.#options.timing.graceSeconds * 1000,
+      );
+    }
+    return this.#stopping ?? Promise.resolve();
+  }
+
+  /** The first to create `end` says why the run ended; watchdog, agent and time limit may come at once. */
+  #decide(proposed: RunResult['end']): RunResult['end'] {
+    const file = join(this.#folder, 'end');
+    if (createOnce(file, `${proposed}\n`)) return proposed;
+    return (readIfThere(file)?.trim() || proposed) as RunResult['end'];
+  }
+
+  /**
+   * Whether an earlier agent's command took place or is running. A run that an earlier agent prepared but never started is voided
+   * by creating its `pid` first; its wrapper, should it still come, leaves, and the run is made anew in the next folder.
+   */
+  async #adopt(): Promise<boolean> {
+    for (let attempt = 0; ; attempt += 1) {
+      this.#folder = join(this.#options.folder, 'runs', `${this.#options.name}.${attempt}`);
+      if (!existsSync(this.#folder)) {
+        mkdirSync(this.#folder, { recursive: true });
+        return false;
+      }
+      const file = join(this.#folder, 'pid');
+      if (createOnce(file, 'void\n')) continue;
+      while (readIfThere(file) === '') await sleep(1);
+      const pid = Number.parseInt(readIfThere(file) ?? '', 10);
+      if (Number.isNaN(pid)) continue;
+      this.#leader = pid;
+      if (existsSync(join(this.#folder, 'end'))) void this.stop('cancelled');
+      return true;
+    }
+  }
+
+  #start(): ChildProcess {
+    const { shell, cwd, env, heading, timeoutMs, logLimitBytes, timing } = this.#options;
+    const polls = (seconds: number): number => Math.ceil(seconds / timing.pollSeconds);
+    // The watchdog comes second to an attached agent, so its limits are a little wider.
+    const limits = [polls(timeoutMs / 1000) + 3, polls(timing.leaseSeconds), Math.ceil(logLimitBytes / 512) + 1];
+    writeFileSync(join(this.#folder, 'limits'), `${limits.join(' ')}\n`);
+    this.#before = listProcesses();
+    const log = openSync(this.#log, 'a');
+    try {
+      const parameters = ['-c', wrapperScript, 'sh', this.#folder, shell, heading];
+      const child = spawn('/bin/sh', parameters, { cwd, env, detached: true, stdio: ['ignore', log, log] });
+      this.#leader = child.pid;
+      child.unref();
+      return child;
+    } catch (error) {
+      if (!hasCode(error, 'E2BIG')) throw error;
+      throw new HelixError(
+        'usage.invalid',
+        `the command is too long for the node's system (${shell.length} characters): put it into a script`,
+      );
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  #watchChild(child: ChildProcess): Promise<Exit> {
+    const started = performance.now();
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        const written = readExit(this.#folder);
+        const fallback = signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1);
+        resolve({ code: written?.code ?? fallback, durationMs: performance.now() - started, lost: false });
+      });
+    });
+  }
+
+  async #watchAdopted(): Promise<Exit> {
+    const started = statSync(join(this.#folder, 'pid')).mtimeMs;
+    const leader = this.#leader!;
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        try {
+          const alive = isProcessOf(this.#options.executionId, leader);
+          const exit = readExit(this.#folder);
+          if (!exit && alive) {
+            setTimeout(look, pollMs);
+            return;
+          }
+          const ended = exit ? statSync(join(this.#folder, 'exit')).mtimeMs : Date.now();
+          resolve({ code: exit?.code ?? null, durationMs: Math.max(0, ended - started), lost: exit?.code == null });
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      look();
+    });
+  }
+
+  #remainingMs(adopted: boolean): number {
+    const { timeoutMs } = this.#options;
+    const remaining = adopted ? timeoutMs - (Date.now() - statSync(join(this.#folder, 'pid')).mtimeMs) : timeoutMs;
+    return Math.min(remaining, 2 ** 31 - 1);
+  }
+
+  #enforceLogLimit(): void {
+    if (statSync(this.#log).size > this.#options.logLimitBytes) void this.stop('log-limit');
+  }
+
+  /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */
+  async #endLeftovers(durationMs: number): Promise<void> {
+    const { executionId, timing } = this.#options;
+    // Within seconds no process id comes round again, so only new ones need a look; that matters for the shortest steps.
+    const before = durationMs < 5000 ? this.#before : undefined;
+    await endProcesses(executionId, this.#leader, Math.min(1, timing.graceSeconds) * 1000, before);
+  }
+
+  /** Cuts the log at its limit and says why the node ended the command. May be done twice with the same result. */
+  async #closeLog(end: RunResult['end']): Promise<void> {
+    const { logLimitBytes, timeoutMs, timing } = this.#options;
+    const sizeFile = join(this.#folder, 'log-size');
+    if (end === 'exited') return;
+    createOnce(sizeFile, `${Math.min(statSync(this.#log).size, logLimitBytes)}\n`);
+    const size = Number(readIfThere(sizeFile));
+    truncateSync(this.#log, size);
+    const reasons: Record<StopReason, string> = {
+      timeout: `ended after its time limit of ${formatSeconds(timeoutMs / 1000)}`,
+      'log-limit': `ended because it printed more than ${formatBytes(logLimitBytes)}`,
+      'lease-expired': `ended because nobody had asked for it for ${formatSeconds(timing.leaseSeconds)}, or the node restarted`,
+      cancelled: 'ended because it was cancelled',
+    };
+    await appendFile(this.#log, `\nhelix: ${reasons[end]}\n`);
+  }
+}
+
+interface Exit {
+  code: number | null;
+  durationMs: number;
+  lost: boolean;
+}
+
+/** The exit code once it is completely written; code null for a run whose wrapper vanished. */
+function readExit(folder: string): { code: number | null } | undefined {
+  const text = readIfThere(join(folder, 'exit'));
+  if (!text?.endsWith('\n')) return undefined;
+  const code = Number.parseInt(text, 10);
+  return { code: Number.isNaN(code) ? null : code };
+}
+
+function formatSeconds(seconds: number): string {
+  return seconds >= 120 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
+}
+
+function formatBytes(bytes: number): string {
+  return bytes >= 1024 * 1024 ? `${Math.round(bytes / 1024 / 1024)} MiB` : `${bytes} bytes`;
+}

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import type { Layer, StepSpec } from '../../contracts/step.ts';
+import { markerName } from './process-tree.ts';
+
+export interface LoginEnvironment {
+  /** PATH as the user's login shell sets it. */
+  path: string;
+  shell: string;
+  user: string;
+  home: string;
+  /** LANG and LC_*. */
+  locale: Record<string, string>;
+}
+
+const mark = '__helix_login_environment__';
+
+/**
+ * Asks the user's login shell for its environment, which is where version managers put their programs. What start-up files
+ * print is cut away by the marks; a shell that hangs or refuses (nologin) leaves the agent's own PATH.
+ */
+export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnvironment> {
+  const user = userInfo();
+  const shell = process.env.SHELL ?? user.shell ?? '/bin/sh';
+  const variables = await askShell(shell, timeoutMs);
+  const locale = Object.entries({ ...process.env, ...variables }).filter(([name]) => /^(LANG|LC_[A-Z]+)$/.test(name));
+  return {
+    path: variables.PATH || process.env.PATH || '/usr/local/bin:/usr/bin:/bin',
+    shell,
+    user: user.username,
+    home: process.env.HOME ?? user.homedir,
+    locale: Object.fromEntries(locale) as Record<string, string>,
+  };
+}
+
+function askShell(shell: string, timeoutMs: number): Promise<Record<string, string>> {
+  const command = `echo ${mark}; env; echo ${mark}`;
+  return new Promise((done) => {
+    const child = execFile(
+      shell,
+      ['-lc', command],
+      { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 4 << 20 },
+      (_error, output) => {
+        const between = output.split(`${mark}\n`)[1] ?? '';
+        const pairs = between
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
+        done(Object.fromEntries(pairs.filter(([name]) => name)) as Record<string, string>);
+      },
+    );
+    child.stdin?.end();
+  });
+}
+
+/** The whole environment of a step's command: an allow-list, then the layers, then the step's own variables. */
+export function stepEnvironment(
+  login: LoginEnvironment,
+  executionId: string,
+  workspace: string,
+  temporary: string,
+  layers: Layer[],
+  own: StepSpec['env'],
+): Record<string, string> {
+  const environment: Record<string, string> = {
+    ...login.locale,
+    PATH: login.path,
+    HOME: login.home,
+    USER: login.user,
+    LOGNAME: login.user,
+    SHELL: login.shell,
+    TMPDIR: temporary,
+    CI: 'true',
+  };
+  for (const layer of layers) {
+    const { PATH: path, ...others } = layer.env;
+    Object.assign(environment, others);
+    if (path) environment.PATH = `${absolutePath(path, workspace)}:${environment.PATH}`;
+  }
+  Object.assign(environment, own);
+  return { ...environment, [markerName]: executionId };
+}
+
+function absolutePath(path: string, workspace: string): string {
+  const entries = path.split(':').filter((entry) => entry !== '');
+  return entries.map((entry) => resolve(workspace, entry)).join(':');
+}

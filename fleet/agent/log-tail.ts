@@ -1,0 +1,42 @@
+import { open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RpcChannel } from '../wire/channel.ts';
+
+const pollMs = 25;
+const chunkBytes = 256 * 1024;
+
+/**
+ * Sends a growing log from `offset` on, until `ended` and all of it is sent. While the command runs, nothing beyond `limit` is sent:
+ * what is beyond may still be cut away. Ends early, without an error, when the caller gives up.
+ */
+export async function sendLog(
+  file: string,
+  offset: number,
+  limit: number,
+  channel: RpcChannel,
+  ended: { readonly done: boolean; readonly promise: Promise<unknown> },
+): Promise<void> {
+  const log = await open(file, 'r');
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  const settled = ended.promise.then(
+    () => {},
+    () => {},
+  );
+  try {
+    for (let position = offset; !channel.signal.aborted;) {
+      // Looked at before reading, so that what was written before the end is read after it.
+      const last = ended.done;
+      const wanted = last ? chunkBytes : Math.min(chunkBytes, limit - position);
+      const { bytesRead } = wanted > 0 ? await log.read(buffer, 0, wanted, position) : { bytesRead: 0 };
+      if (bytesRead > 0) {
+        await channel.send(Buffer.from(buffer.subarray(0, bytesRead)));
+        position += bytesRead;
+      } else if (last) return;
+      else await Promise.race([sleep(pollMs), settled]);
+    }
+  } catch (error) {
+    if (!channel.signal.aborted) throw error;
+  } finally {
+    await log.close();
+  }
+}

@@ -1,0 +1,46 @@
+import type { StepSpec } from '../../contracts/step.ts';
+import type { AgentTiming } from './timing.ts';
+
+/** What the controller and the agent say to each other; both are always of the same version, the agent being uploaded by its hash. */
+export interface ConfigureRequest {
+  /** The node's name, for messages. */
+  name: string;
+}
+
+export interface ExecuteRequest {
+  executionId: string;
+  spec: StepSpec;
+  logOffset: number;
+  logLimitBytes: number;
+  attachOnly: boolean;
+  /** End it instead of running it. */
+  cancelled: boolean;
+  /** The controller's own store, when the node is the controller's machine. */
+  sharedStore?: string;
+}
+
+/** From the agent during `execute`. */
+export type ExecuteEvent =
+  | { type: 'claimed' }
+  /** The node lacks these; it has the `known` ones. The controller answers with an event `PackOffer` and the pack as data. */
+  | { type: 'need'; ids: string[]; known: string[] };
+
+export interface PackOffer {
+  ids: string[];
+  known: string[];
+}
+
+export interface FetchRequest {
+  project: string;
+  ids: string[];
+  known: string[];
+  sharedStore?: string;
+}
+
+export interface ServeOptions {
+  root: string;
+  timing: AgentTiming;
+}
+
+/** The agent prints this on a line of its own before the first frame, so that whatever start-up files print is passed over. */
+export const readyLine = '@@helix-agent-ready@@\n';

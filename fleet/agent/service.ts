@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Writable } from 'node:stream';
+import { HelixError } from '../../contracts/error.ts';
+import type { NodeFacts } from '../../contracts/node.ts';
+import { exportPack, importPack } from '../../snapshots/transport.ts';
+import type { ExecutionOutcome } from '../fleet-node.ts';
+import type { RpcChannel } from '../wire/channel.ts';
+import type { RpcHandler } from '../wire/connection.ts';
+import { detectFacts, detectLibc } from './detect.ts';
+import { translateDiskFull } from './disk-full.ts';
+import { detectLoginEnvironment, type LoginEnvironment } from './environment.ts';
+import { claimExecution, Execution, readOutcome, removeExecution } from './execution.ts';
+import { createLayout, readIfThere, type Layout } from './layout.ts';
+import { sendLog } from './log-tail.ts';
+import { endProcesses, isAlive } from './process-tree.ts';
+import { ProjectStores, type ProjectStore } from './project-stores.ts';
+import type { ConfigureRequest, ExecuteRequest, FetchRequest, PackOffer, ServeOptions } from './protocol.ts';
+import { heldSlot } from './slots.ts';
+
+/** What the agent answers to. One per connection; the state that counts is on disk. */
+export class AgentService {
+  readonly #options: ServeOptions;
+  readonly #layout: Layout;
+  readonly #stores: ProjectStores;
+  readonly #running = new Map<string, Execution>();
+  /** Calls of `execute` under way, by execution: these are the ones whose leases the controller's pings renew. */
+  readonly #attached = new Map<string, number>();
+  #login: Promise<LoginEnvironment> | undefined;
+  #facts: Promise<NodeFacts> | undefined;
+  #name = 'this node';
+  #beats = 0;
+
+  constructor(options: ServeOptions) {
+    this.#options = options;
+    this.#layout = createLayout(options.root);
+    this.#stores = new ProjectStores(this.#layout);
+  }
+
+  handlers(): Record<string, RpcHandler> {
+    const handlers: Record<string, RpcHandler> = {
+      configure: (request: ConfigureRequest) => this.#configure(request),
+      probe: () => this.#probe(),
+      ping: () => this.#renewLeases(),
+      execute: (request: ExecuteRequest, channel) => this.#execute(request, channel),
+      cancel: async ({ executionId }: { executionId: string }) => this.#running.get(executionId)?.cancel(),
+      release: ({ executionId }: { executionId: string }) => this.#release(executionId),
+      fetch: (request: FetchRequest, channel) => this.#fetch(request, channel),
+    };
+    const entries = Object.entries(handlers).map(([method, handler]): [string, RpcHandler] => [
+      method,
+      (parameters, channel) =>
+        handler(parameters, channel).catch((error: unknown) => {
+          throw translateDiskFull(error, this.#name, this.#layout.root);
+        }),
+    ]);
+    return Object.fromEntries(entries);
+  }
+
+  async #configure({ name }: ConfigureRequest): Promise<void> {
+    this.#name = name;
+  }
+
+  async #probe(): Promise<NodeFacts> {
+    this.#login = undefined;
+    this.#facts = this.#detect();
+    return this.#facts;
+  }
+
+  async #detect(): Promise<NodeFacts> {
+    const login = await this.#ensureLogin();
+    const facts = await detectFacts(login, this.#layout.root);
+    if (!Object.hasOwn(facts.tools, 'git')) {
+      throw new HelixError(
+        'node.unsuitable',
+        `there is no git on ${this.#name} (looked in ${login.path}): install git 2.30 or later there`,
+      );
+    }
+    return facts;
+  }
+
+  async #renewLeases(): Promise<void> {
+    for (const executionId of this.#attached.keys()) this.#renewLease(executionId);
+  }
+
+  /** Any change renews: the process id sets it apart from what another agent wrote. */
+  #renewLease(executionId: string): void {
+    this.#beats += 1;
+    writeFileSync(join(this.#layout.execution(executionId), 'lease'), `${process.pid}.${this.#beats}\n`);
+  }
+
+  async #execute(request: ExecuteRequest, channel: RpcChannel): Promise<ExecutionOutcome> {
+    const { executionId, spec } = request;
+    const known = existsSync(this.#layout.execution(executionId));
+    if (!known && request.attachOnly) {
+      throw new HelixError('step.not-found', `${this.#name} knows no execution ${executionId}`);
+    }
+    if (!known && request.cancelled)
+      return { end: 'cancelled', exitCode: null, snapshot: spec.snapshot, logBytes: 0, durationMs: 0 };
+    const earlier = readOutcome(this.#layout, executionId);
+    if (earlier) {
+      channel.event({ type: 'claimed' });
+      const ended = { done: true, promise: Promise.resolve() };
+      await sendLog(join(this.#layout.execution(executionId), 'log'), request.logOffset, 0, channel, ended);
+      return earlier;
+    }
+    claimExecution(this.#layout, request);
+    this.#fenceOtherAgents(executionId);
+    channel.event({ type: 'claimed' });
+    this.#attached.set(executionId, (this.#attached.get(executionId) ?? 0) + 1);
+    try {
+      this.#renewLease(executionId);
+      const execution = await this.#start(request, channel);
+      if (request.cancelled) execution.cancel();
+      await Promise.all([
+        sendLog(execution.logFile, request.logOffset, execution.logLimitBytes, channel, execution.ended),
+        untilAborted(execution.ended.promise, channel.signal),
+      ]);
+      return await execution.ended.promise;
+    } finally {
+      const left = this.#attached.get(executionId)! - 1;
+      if (left > 0) this.#attached.set(executionId, left);
+      else this.#attached.delete(executionId);
+    }
+  }
+
+  async #start(request: ExecuteRequest, channel: RpcChannel): Promise<Execution> {
+    const { executionId, spec } = request;
+    const login = await this.#ensureLogin();
+    const project = await this.#stores.get(spec.project, request.sharedStore);
+    if (!this.#running.has(executionId)) await this.#receiveMissing(project, request, channel);
+    const running = this.#running.get(executionId);
+    if (running) return running;
+    const context = {
+      layout: this.#layout,
+      timing: this.#options.timing,
+      login,
+      toolchain: (tools: string[]) => this.#toolchain(tools),
+    };
+    const execution = new Execution(context, request, project);
+    this.#running.set(executionId, execution);
+    const forget = (): void => void this.#running.delete(executionId);
+    execution.ended.promise.then(forget, () => {
+      forget();
+      // Nothing ran, so nothing is to be remembered: the id may be used again, here or elsewhere.
+      if (!existsSync(join(this.#layout.execution(executionId), 'runs'))) void this.#release(executionId);
+    });
+    return execution;
+  }
+
+  /** Asks the controller for what the step needs and the node lacks. */
+  async #receiveMissing(
+    { store, recent, remember }: ProjectStore,
+    request: ExecuteRequest,
+    channel: RpcChannel,
+  ): Promise<void> {
+    const wanted = [...new Set([request.spec.snapshot, ...request.spec.inputs])];
+    const there = await Promise.all(wanted.map((id) => store.has(id)));
+    const ids = wanted.filter((_, index) => !there[index]);
+    if (ids.length > 0) {
+      const offer = new Promise<PackOffer>((resolve, reject) => {
+        channel.onEvent(resolve as (value: never) => void);
+        channel.signal.addEventListener('abort', () => reject(channel.signal.reason as Error), { once: true });
+      });
+      const present = await Promise.all(recent().map(async (id) => ((await store.has(id)) ? [id] : [])));
+      channel.event({ type: 'need', ids, known: present.flat() });
+      await importPack(store, channel.incoming, ids, (await offer).known);
+    }
+    remember(...wanted);
+  }
+
+  async #fetch({ project, ids, known, sharedStore }: FetchRequest, channel: RpcChannel): Promise<void> {
+    await this.#ensureLogin();
+    const { store } = await this.#stores.get(project, sharedStore);
+    const sink = new Writable({
+      write: (chunk: Buffer, _encoding, done) => void channel.send(chunk).then(() => done(), done),
+    });
+    await pipeline(exportPack(store, ids, known, channel.signal), sink);
+  }
+
+  async #release(executionId: string): Promise<void> {
+    const running = this.#running.get(executionId);
+    if (running) {
+      running.cancel();
+      await running.ended.promise.catch(() => {});
+    } else if (
+      existsSync(join(this.#layout.execution(executionId), 'runs')) &&
+      !readOutcome(this.#layout, executionId)
+    ) {
+      await endProcesses(executionId, undefined, this.#options.timing.graceSeconds * 1000);
+    }
+    const project = readIfThere(join(this.#layout.execution(executionId), 'project'));
+    if (project) heldSlot(this.#layout, project, executionId)?.free();
+    await removeExecution(this.#layout, executionId);
+  }
+
+  /**
+   * Two agents must not drive one execution. The one that the controller asks last is right: an earlier one hangs on a connection
+   * that is dead but not yet known to be. It can be killed at any time without loss, so it is.
+   */
+  #fenceOtherAgents(executionId: string): void {
+    const file = join(this.#layout.execution(executionId), 'driver');
+    const other = Number.parseInt(readIfThere(file) ?? '', 10);
+    if (other === process.pid) return;
+    if (!Number.isNaN(other) && isAlive(other) && isAgentOf(other, this.#layout.root)) process.kill(other, 'SIGKILL');
+    writeFileSync(file, `${process.pid}\n`);
+  }
+
+  #ensureLogin(): Promise<LoginEnvironment> {
+    this.#login ??= detectLoginEnvironment().then((login) => {
+      // Git is found as the user's login shell finds it.
+      process.env.PATH = login.path;
+      return login;
+    });
+    return this.#login;
+  }
+
+  async #toolchain(tools: string[]): Promise<string> {
+    this.#facts ??= this.#detect();
+    const [facts, libc] = await Promise.all([this.#facts, detectLibc(await this.#ensureLogin())]);
+    const versions = [...new Set(tools)].sort().map((tool) => `${tool}=${facts.tools[tool] ?? 'none'}`);
+    return [facts.os, facts.arch, libc, ...versions].join('\n');
+  }
+}
+
+function isAgentOf(pid: number, root: string): boolean {
+  try {
+    const line =
+      process.platform === 'linux'
+        ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        : execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+    return line.includes(' serve ') && line.includes(root);
+  } catch {
+    return false;
+  }
+}
+
+/** Settles with the promise, or rejects when the caller gives up; the work behind the promise goes on. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,94 @@
+import type { NodeFacts, SshTarget } from '../contracts/node.ts';
+import { AgentNode } from './agent-node.ts';
+import { bundleAgent, type AgentBundle } from './agent/bundle.ts';
+import { defaultTiming } from './agent/timing.ts';
+import { startAgent } from './agent-start.ts';
+import type { FleetNode } from './fleet-node.ts';
+import { defaultLinkTiming, NodeLink, type AgentLink } from './node-link.ts';
+import type { NodeOptions } from './node-options.ts';
+import { installAgent, type InstalledAgent } from './ssh/bootstrap.ts';
+import { connectSsh, type SshConnection } from './ssh/connect.ts';
+import { openChannel } from './ssh/exec.ts';
+import type { HostKeyTrust } from './ssh/host-key.ts';
+import { quote } from './ssh/machine.ts';
+
+export interface SshNodeOptions extends NodeOptions {
+  ssh: SshTarget;
+  /** What the first connection trusts; later ones of the same node accept that key alone. */
+  hostKey: HostKeyTrust;
+  /** Folder of the controller for the bundled agent. */
+  cacheDir: string;
+  /** Folder on the node for everything; `~/.helix` when left out. */
+  root?: string;
+}
+
+/**
+ * Connects to a machine, brings the agent there and looks at what it has. `hostKey` of the result is the accepted key's fingerprint, to
+ * be pinned. Throws `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`, `node.disk-full`.
+ */
+export async function openSshNode(options: SshNodeOptions): Promise<FleetNode & { readonly hostKey: string }> {
+  const timing = { ...defaultTiming, ...defaultLinkTiming, ...options.timing };
+  const bundle = await bundleAgent(options.cacheDir);
+  const dialer = new SshDialer(options, bundle, timing);
+  const first = await dialer.dial();
+  try {
+    const facts = await first.connection.call<NodeFacts>('probe');
+    const link = new NodeLink(options.name, first, () => dialer.dial(), timing);
+    const node = new AgentNode({ name: options.name, facts, link, stores: options.stores, sharesStores: false });
+    return Object.assign(node, { hostKey: dialer.hostKey! });
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+class SshDialer {
+  readonly #options: SshNodeOptions;
+  readonly #bundle: AgentBundle;
+  readonly #timing: typeof defaultTiming;
+  #installed: InstalledAgent | undefined;
+  /** Known after the first `dial`. */
+  hostKey: string | undefined;
+
+  constructor(options: SshNodeOptions, bundle: AgentBundle, timing: typeof defaultTiming) {
+    this.#options = options;
+    this.#bundle = bundle;
+    this.#timing = timing;
+  }
+
+  async dial(): Promise<AgentLink> {
+    const { ssh, hostKey, name, root = '~/.helix' } = this.#options;
+    const connection = await connectSsh(ssh, this.hostKey ? { kind: 'pinned', sha256: this.hostKey } : hostKey);
+    this.hostKey = connection.hostKey;
+    try {
+      const remembered = this.#installed;
+      this.#installed = undefined;
+      const installed = remembered ?? (await installAgent(connection.client, name, root, this.#bundle));
+      const link = await this.#start(connection, installed);
+      this.#installed = installed;
+      return link;
+    } catch (error) {
+      connection.client.destroy();
+      throw error;
+    }
+  }
+
+  async #start({ client }: SshConnection, { node, agent, root }: InstalledAgent): Promise<AgentLink> {
+    const { name, logger } = this.#options;
+    const { pollSeconds, leaseSeconds, graceSeconds } = this.#timing;
+    const timing = JSON.stringify({ pollSeconds, leaseSeconds, graceSeconds });
+    const words = [node, agent, 'serve', '--root', root, '--timing', timing];
+    const channel = await openChannel(client, `exec ${words.map(quote).join(' ')}`);
+    let lastWords = '';
+    channel.stderr.on('data', (chunk: Buffer) => {
+      lastWords = chunk.toString().trim().slice(-500);
+      logger?.debug({ node: name, output: lastWords }, 'agent wrote to stderr');
+    });
+    const ended = new Promise<string>((resolve) => {
+      client.once('error', (error) => resolve(error.message));
+      client.once('close', () => resolve('the connection was lost'));
+      channel.once('close', () => resolve(lastWords || 'the agent ended'));
+    });
+    return startAgent({ input: channel, output: channel, ended, close: () => client.destroy() }, name);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Client } from 'ssh2';
+import { HelixError } from '../../contracts/error.ts';
+import { execSsh } from './exec.ts';
+
+/** What a machine looks like before the agent is there. */
+export interface Machine {
+  /** `process.platform` style. */
+  os: string;
+  /** `process.arch` style. */
+  arch: string;
+  /** `glibc` or `musl` on Linux, else empty. */
+  libc: string;
+  /** Absolute; made if it was missing. */
+  root: string;
+  /** A Node of version 18 or later on the login shell's PATH. */
+  node?: string;
+  /** The version of a Node that is too old. */
+  oldNode?: string;
+}
+
+const mark = '__helix_probe__';
+
+/** The marks keep what start-up files print apart. Every value is on a line `name=value`. */
+const script = (root: string): string => `
+exec 2>/dev/null
+echo; echo ${mark}
+echo "os=$(uname -s)"
+echo "arch=$(uname -m)"
+if getconf GNU_LIBC_VERSION | grep -q glibc; then echo libc=glibc; elif ls /lib/ld-musl* /usr/lib/ld-musl*; then echo libc=musl; fi
+root=${root.startsWith('~/') ? `"$HOME"/${quote(root.slice(2))}` : quote(root)}
+problem=$(mkdir -p "$root/bin" 2>&1 && touch "$root/bin/.writable" 2>&1 && rm -f "$root/bin/.writable") || echo "problem=$problem"
+root=$(cd "$root" && pwd) && echo "root=$root"
+path=$("\${SHELL:-/bin/sh}" -lc "echo ${mark}; env; echo ${mark}" < /dev/null | sed -n '/^${mark}/,/^${mark}/s/^PATH=//p')
+IFS=:
+for folder in \${path:-$PATH}; do
+  [ -x "$folder/node" ] && [ ! -d "$folder/node" ] || continue
+  version=$("$folder/node" -p process.versions.node < /dev/null) || continue
+  if [ "\${version%%.*}" -ge 18 ]; then echo "node=$folder/node"; break; fi
+  echo "oldNode=$version"
+done
+echo ${mark}
+`;
+
+/** Throws `node.unsuitable` when there is no POSIX shell or the root cannot be written, `node.disk-full` when there is no room. */
+export async function probeMachine(client: Client, name: string, root: string): Promise<Machine> {
+  const { stdout, stderr, exitCode } = await execSsh(client, '/bin/sh', script(root), 30_000);
+  const between = stdout.split(`${mark}\n`)[1];
+  if (between === undefined) {
+    const words = `${stdout}\n${stderr}`.trim().split('\n').at(-1);
+    throw new HelixError(
+      'node.unsuitable',
+      `${name} did not run a shell script (exit code ${exitCode}; it said: ${words}): a POSIX /bin/sh is needed there`,
+    );
+  }
+  const values = Object.fromEntries(
+    between.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  if (values.problem !== undefined || !values.root) {
+    const reason = values.problem || 'it cannot be entered';
+    if (/No space left|quota/i.test(reason))
+      throw new HelixError('node.disk-full', `the disk of ${name} is full (${root}): ${reason}`);
+    throw new HelixError(
+      'node.unsuitable',
+      `the folder ${root} on ${name} cannot be written (${reason}): choose another root or make it writable`,
+    );
+  }
+  return {
+    os: values.os!.toLowerCase(),
+    arch: architectures[values.arch!] ?? values.arch!,
+    libc: values.libc ?? '',
+    root: values.root,
+    ...(values.node ? { node: values.node } : {}),
+    ...(values.oldNode ? { oldNode: values.oldNode } : {}),
+  };
+}
+
+const architectures: Record<string, string> = { x86_64: 'x64', amd64: 'x64', aarch64: 'arm64', armv7l: 'arm' };
+
+/** `os arch libc` of this process, comparable with a machine's. */
+export function controllerPlatform(): string {
+  const { platform, arch, report } = process;
+  if (platform !== 'linux') return `${platform} ${arch}`;
+  // Without this the report looks up the names of all peers.
+  Object.assign(report, { excludeNetwork: true });
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return `${platform} ${arch} ${header?.glibcVersionRuntime ? 'glibc' : 'musl'}`;
+}
+
+/** One word for any shell of the Bourne or C family. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
