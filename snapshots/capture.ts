@@ -38,12 +38,7 @@ export async function captureWorkspace(checkout: Checkout, options: CaptureOptio
 
   await begin();
   await updateIndex(tree, found, signal);
-  const root = await editTree(
-    store.dir,
-    helixFolder(store.dir),
-    await writeTree(store.dir, tree.indexFile, signal),
-    hidden,
-  );
+  const root = await editTree({ gitDir: store.dir }, helixFolder(store.dir), await writeTree(tree, signal), hidden);
   const id = await wrapSnapshot(store.dir, { root, emptyFolders });
   await record.save({ base: id });
   return id;
@@ -108,7 +103,7 @@ export async function captureOutputs(
   const exclude = new PathSet([...new Set([...checkout.exclude, ...record.state.exclude])]);
   const found = await scanThroughNested(tree, { ignore: false, exclude, paths: wanted, signal: options.signal });
   await updateIndex(tree, found, options.signal);
-  const root = await writeTree(store.dir, tree.indexFile, options.signal);
+  const root = await writeTree(tree, options.signal);
   if (root === emptyTree && found.empty.length === 0) return undefined;
   return wrapSnapshot(store.dir, { root, emptyFolders: found.empty });
 }

@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { GitError, git, gitResult, gitText } from './git.ts';
+import type { Place } from './objects.ts';
 import { absolutePath, encodePath, joinRecords } from './paths.ts';
 import { scan, unreadableError } from './scan.ts';
 import type { IndexedTree, Scan, ScanOptions } from './scan.ts';
@@ -10,6 +11,9 @@ export interface IndexEntry {
   object: string;
   path: string;
 }
+
+/** An index, with or without a work tree beside it. */
+export type Index = Place & { indexFile: string };
 
 const emptyBlob = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
 const noObject = '0'.repeat(40);
@@ -36,7 +40,7 @@ export async function scanThroughNested(
 }
 
 /** Puts entries into an index or removes them, whatever the work tree holds. */
-export async function setEntries(tree: IndexedTree, entries: IndexEntry[], signal?: AbortSignal): Promise<void> {
+export async function setEntries(tree: Index, entries: IndexEntry[], signal?: AbortSignal): Promise<void> {
   if (entries.length === 0) return;
   const lines = entries.flatMap(({ mode, object, path }) => [
     Buffer.from(`${mode} ${object}\t`),
@@ -51,7 +55,7 @@ export async function setEntries(tree: IndexedTree, entries: IndexEntry[], signa
 }
 
 /** Removes paths from an index, and leaves the work tree alone. */
-export async function removeEntries(tree: IndexedTree, paths: string[], signal?: AbortSignal): Promise<void> {
+export async function removeEntries(tree: Index, paths: string[], signal?: AbortSignal): Promise<void> {
   const entries = paths.map((path) => ({ mode: '0', object: noObject, path }));
   await setEntries(tree, entries, signal);
 }
@@ -81,8 +85,8 @@ export async function updateIndex(tree: IndexedTree, found: Scan, signal?: Abort
 }
 
 /** Stores the tree of an index and returns its object id. */
-export async function writeTree(gitDir: string, indexFile: string, signal?: AbortSignal): Promise<string> {
-  return gitText(['write-tree'], { gitDir, indexFile, signal });
+export async function writeTree(tree: Index, signal?: AbortSignal): Promise<string> {
+  return gitText(['write-tree'], { ...tree, signal });
 }
 
 // A socket or FIFO in the place of a tracked file is no content; git would fail on it.

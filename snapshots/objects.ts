@@ -5,6 +5,7 @@ import { deflateSync } from 'node:zlib';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { git } from './git.ts';
+import type { GitOptions } from './git.ts';
 
 /** What a snapshot consists of: the plain tree, and what git trees cannot hold. */
 export interface SnapshotContents {
@@ -13,6 +14,9 @@ export interface SnapshotContents {
   /** Folders without anything in them, sorted. */
   emptyFolders: string[];
 }
+
+/** Where objects are read: a repository, maybe with further object folders. */
+export type Place = GitOptions & { gitDir: string };
 
 export interface TreeEntry {
   mode: string;
@@ -69,25 +73,29 @@ export async function wrapSnapshot(storeDir: string, contents: SnapshotContents)
 }
 
 /** Reads a snapshot's wrapping. Throws HelixError `snapshot.not-found` or `snapshot.corrupt`. */
-export async function unwrapSnapshot(storeDir: string, id: SnapshotId): Promise<SnapshotContents> {
+export async function unwrapSnapshot(place: Place, id: SnapshotId): Promise<SnapshotContents> {
   if (!objectIdPattern.test(id))
     throw new HelixError('snapshot.not-found', `"${id}" is no snapshot id: it has 40 hexadecimal digits`);
-  const [wrapping, meta] = await readObjects(storeDir, [id, `${id}:meta`]);
+  const [wrapping, meta] = await readObjects(place, [id, `${id}:meta`]);
   if (!wrapping) {
-    throw new HelixError('snapshot.not-found', `snapshot ${id} is not in the store ${storeDir}: send it there first`, {
-      details: { snapshot: id },
-    });
+    throw new HelixError(
+      'snapshot.not-found',
+      `snapshot ${id} is not in the store ${place.gitDir}: send it there first`,
+      {
+        details: { snapshot: id },
+      },
+    );
   }
   const entries = wrapping.type === 'tree' ? parseTree(wrapping.body) : [];
   const shape = entries.map((entry) => `${entry.mode} ${entry.name.toString()}`).join();
   if (shape !== '40000 root' && shape !== '100644 meta,40000 root') {
     throw new HelixError(
       'snapshot.corrupt',
-      `object ${id} in ${storeDir} is no snapshot (a ${wrapping.type} of another shape)`,
+      `object ${id} in ${place.gitDir} is no snapshot (a ${wrapping.type} of another shape)`,
     );
   }
   if (entries.length > 1 && !meta) {
-    throw new HelixError('snapshot.corrupt', `snapshot ${id} in ${storeDir} lacks its list of empty folders`, {
+    throw new HelixError('snapshot.corrupt', `snapshot ${id} in ${place.gitDir} lacks its list of empty folders`, {
       details: { snapshot: id },
     });
   }
@@ -139,9 +147,9 @@ export interface StoredObject {
 }
 
 /** Reads objects by name through one `cat-file --batch`; what is missing is undefined. Names may not contain line breaks. */
-export async function readObjects(gitDir: string, names: string[]): Promise<(StoredObject | undefined)[]> {
+export async function readObjects(place: Place, names: string[]): Promise<(StoredObject | undefined)[]> {
   if (names.length === 0) return [];
-  const output = await git(['cat-file', '--batch'], { gitDir, input: names.map((name) => `${name}\n`).join('') });
+  const output = await git(['cat-file', '--batch'], { ...place, input: names.map((name) => `${name}\n`).join('') });
   let at = 0;
   return names.map(() => {
     const lineEnd = output.indexOf(0x0a, at);

@@ -30,9 +30,15 @@ export async function combineInputs(checkout: Checkout, inputs: SnapshotId[], ex
   let combined = contents[0]!.root;
   for (const { root } of contents.slice(1)) {
     const { files } = await checkout.names.of(root);
-    combined = await editTree(store.dir, scratch, combined, [...files.values()]);
+    combined = await editTree({ gitDir: store.dir }, scratch, combined, [...files.values()]);
   }
-  const { root } = await withoutPaths(store.dir, scratch, combined, await checkout.names.of(combined), exclude);
+  const { root } = await withoutPaths(
+    { gitDir: store.dir },
+    scratch,
+    combined,
+    await checkout.names.of(combined),
+    exclude,
+  );
   const names = await checkout.names.of(root);
   const emptyFolders = contents
     .flatMap((one) => one.emptyFolders)
@@ -67,7 +73,10 @@ export function overlayRoots(overlay: Overlay, snapshot: TreeNames): string[] {
 
 /** Files of the overlay that are no longer as they were laid. */
 export async function changedSinceLaid(checkout: Checkout, signal?: AbortSignal): Promise<Set<string>> {
-  const output = await git(['diff-files', '-z', '--name-only'], { ...overlayTree(checkout).tree, signal });
+  const output = await git(['diff-files', '-z', '--name-only', '--ignore-submodules=all'], {
+    ...overlayTree(checkout).tree,
+    signal,
+  });
   return new Set(splitRecords(output).map(decodePath));
 }
 

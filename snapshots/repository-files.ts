@@ -81,7 +81,7 @@ export async function withScratchRepository<T>(parent: string, use: (gitDir: str
 /** Runs `use` with a fresh folder below `parent`; it is gone afterwards. */
 export async function withScratchFolder<T>(parent: string, use: (folder: string) => Promise<T>): Promise<T> {
   await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'scratch-'));
+  const folder = await mkdtemp(join(parent, 'helix-scratch-'));
   try {
     return await use(folder);
   } finally {

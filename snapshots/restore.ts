@@ -66,7 +66,7 @@ async function bringTo(checkout: Checkout, id: SnapshotId, options: RestoreOptio
   if (await isRestored(checkout, target, signal)) return;
 
   const { state } = record;
-  const filtered = await withoutPaths(store.dir, helixFolder(store.dir), contents.root, names, layers);
+  const filtered = await withoutPaths({ gitDir: store.dir }, helixFolder(store.dir), contents.root, names, layers);
   if (state.pending) await checkOut(checkout, state.pending, layers, signal);
   await record.save({ base: null, pending: filtered.root });
   await removePaths(dir, [...state.laid, ...state.declared], layers);

@@ -59,7 +59,10 @@ export async function scan(tree: IndexedTree, options: ScanOptions): Promise<Sca
 
 async function changedFiles(tree: IndexedTree, options: ScanOptions): Promise<Pick<Scan, 'modified' | 'deleted'>> {
   const paths = options.paths ? ['--', ...options.paths] : [];
-  const output = await git(['diff-files', '-z', '--name-status', ...paths], { ...tree, signal: options.signal });
+  const output = await git(['diff-files', '-z', '--name-status', '--ignore-submodules=all', ...paths], {
+    ...tree,
+    signal: options.signal,
+  });
   const records = splitRecords(output);
   const modified: string[] = [];
   const deleted: string[] = [];

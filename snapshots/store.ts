@@ -82,7 +82,7 @@ class GitSnapshotStore implements SnapshotStore {
 
   async verify(id: SnapshotId): Promise<void> {
     this.#complete.delete(id);
-    await unwrapSnapshot(this.dir, id).catch((error: unknown) => {
+    await unwrapSnapshot({ gitDir: this.dir }, id).catch((error: unknown) => {
       throw error instanceof GitError ? corrupt(id, this.dir, gitReason(error.stderr), error) : error;
     });
     const walk = await gitResult(['rev-list', '--objects', id], { gitDir: this.dir });
@@ -98,7 +98,7 @@ class GitSnapshotStore implements SnapshotStore {
   }
 
   async #verifyObjects(id: SnapshotId, ids: string[]): Promise<void> {
-    const objects = await readObjects(this.dir, ids).catch((error: unknown) => {
+    const objects = await readObjects({ gitDir: this.dir }, ids).catch((error: unknown) => {
       throw error instanceof GitError ? corrupt(id, this.dir, gitReason(error.stderr), error) : error;
     });
     ids.forEach((expected, index) => {
@@ -120,7 +120,7 @@ class GitSnapshotStore implements SnapshotStore {
   async contents(id: SnapshotId): Promise<SnapshotContents> {
     const known = this.#contents.get(id);
     if (known) return known;
-    const contents = await unwrapSnapshot(this.dir, id);
+    const contents = await unwrapSnapshot({ gitDir: this.dir }, id);
     if (this.#contents.size >= rememberedContents) this.#contents.delete(this.#contents.keys().next().value!);
     this.#contents.set(id, contents);
     return contents;
@@ -143,7 +143,7 @@ class GitSnapshotStore implements SnapshotStore {
   async readMany(id: SnapshotId, paths: string[]): Promise<Map<string, Buffer>> {
     const { root } = await this.contents(id);
     const names = await this.#objectNames(id, root, paths);
-    const objects = await readObjects(this.dir, [...names.values()]);
+    const objects = await readObjects({ gitDir: this.dir }, [...names.values()]);
     const found = new Map<string, Buffer>();
     [...names.keys()].forEach((path, index) => {
       const object = objects[index];

@@ -1,6 +1,7 @@
 import { git } from './git.ts';
 import { setEntries, writeTree } from './git-index.ts';
 import type { IndexEntry } from './git-index.ts';
+import type { Place } from './objects.ts';
 import { decodePath, splitRecords } from './paths.ts';
 import type { PathSet } from './paths.ts';
 import { withScratchFolder } from './repository-files.ts';
@@ -12,8 +13,8 @@ export interface TreeNames {
 }
 
 /** Lists a tree with all below it. Links to commits count as files. */
-export async function readTreeNames(gitDir: string, root: string, signal?: AbortSignal): Promise<TreeNames> {
-  const output = await git(['ls-tree', '-r', '-t', '-z', '--full-tree', root], { gitDir, signal });
+export async function readTreeNames(place: Place, root: string, signal?: AbortSignal): Promise<TreeNames> {
+  const output = await git(['ls-tree', '-r', '-t', '-z', '--full-tree', root], { ...place, signal });
   const names: TreeNames = { folders: new Set(), files: new Map() };
   for (const record of splitRecords(output)) {
     const tab = record.indexOf(0x09);
@@ -34,7 +35,7 @@ export interface FilteredTree {
 
 /** Leaves out of a tree what is in `exclude`; the tree itself when nothing is. */
 export async function withoutPaths(
-  gitDir: string,
+  place: Place,
   scratch: string,
   root: string,
   names: TreeNames,
@@ -44,17 +45,18 @@ export async function withoutPaths(
   const hidden = [...names.files.values()].filter((entry) => exclude.has(entry.path));
   if (hidden.length === 0) return { root, hidden };
   const removals = hidden.map((entry) => ({ ...entry, mode: '0' }));
-  return { root: await editTree(gitDir, scratch, root, removals), hidden };
+  return { root: await editTree(place, scratch, root, removals), hidden };
 }
 
 /** The tree that results when entries are put into a tree or, with mode `0`, removed from it. */
-export async function editTree(gitDir: string, scratch: string, root: string, entries: IndexEntry[]): Promise<string> {
+export async function editTree(place: Place, scratch: string, root: string, entries: IndexEntry[]): Promise<string> {
   if (entries.length === 0) return root;
   return withScratchFolder(scratch, async (folder) => {
     const indexFile = `${folder}/index`;
-    await git(['read-tree', root], { gitDir, indexFile });
-    await setEntries({ gitDir, workTree: gitDir, indexFile }, entries);
-    return writeTree(gitDir, indexFile);
+    const tree = { ...place, indexFile };
+    await git(['read-tree', root], tree);
+    await setEntries(tree, entries);
+    return writeTree(tree);
   });
 }
 
@@ -68,7 +70,7 @@ export class TreeNamesCache {
   }
 
   async of(root: string, signal?: AbortSignal): Promise<TreeNames> {
-    const names = this.#known.get(root) ?? (await readTreeNames(this.#gitDir, root, signal));
+    const names = this.#known.get(root) ?? (await readTreeNames({ gitDir: this.#gitDir }, root, signal));
     this.#known.delete(root);
     this.#known.set(root, names);
     if (this.#known.size > 4) this.#known.delete(this.#known.keys().next().value!);

@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { HelixError } from '../contracts/error.ts';
+import type { SnapshotId } from '../contracts/snapshot.ts';
+import { GitError, gitReason, gitResult } from './git.ts';
+import { unwrapSnapshot } from './objects.ts';
+import { adoptObjects, checkTree, receivePack, withQuarantine } from './receive.ts';
+import type { SnapshotStore } from './store.ts';
+
+/**
+ * The objects that snapshots `ids` need beyond those of `known`, as a pack for `importPack`. What of `known` this store does not have
+ * is left out of account. The stream fails with HelixError `snapshot.not-found` or `snapshot.corrupt`.
+ */
+export function exportPack(
+  store: SnapshotStore,
+  ids: SnapshotId[],
+  known: SnapshotId[],
+  signal?: AbortSignal,
+): Readable {
+  const stream = new PassThrough();
+  writePack(store, ids, known, stream, signal).catch((error: unknown) => stream.destroy(error as Error));
+  return stream;
+}
+
+async function writePack(
+  store: SnapshotStore,
+  ids: SnapshotId[],
+  known: SnapshotId[],
+  stream: PassThrough,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const id of ids) await store.contents(id);
+  const lacking = new Set(await lackingOf(store, known));
+  const revisions = [...ids, ...known.filter((id) => !lacking.has(id)).map((id) => `^${id}`)];
+  const args = ['pack-objects', '--revs', '--thin', '--stdout', '-q', '--delta-base-offset'];
+  const input = revisions.map((line) => `${line}\n`).join('');
+  const { exitCode, stderr } = await gitResult(args, { gitDir: store.dir, input, output: stream, signal });
+  if (exitCode !== 0) {
+    throw new HelixError(
+      'snapshot.corrupt',
+      `snapshot ${ids.join(', ')} in ${store.dir} cannot be sent: ${gitReason(stderr)}; import it again`,
+    );
+  }
+}
+
+/**
+ * Takes a pack in. Everything is checked apart first (each object's hash and form, that nothing is missing, that no path could
+ * leave a workspace, that no entry is a link to a commit), and only then becomes part of the store.
+ * Throws HelixError `snapshot.corrupt`; nothing of the pack is usable then.
+ */
+export async function importPack(
+  store: SnapshotStore,
+  stream: Readable,
+  ids: SnapshotId[],
+  known: SnapshotId[],
+  options: { signal?: AbortSignal } = {},
+): Promise<void> {
+  await withQuarantine(store.dir, async (objectDir) => {
+    const place = { gitDir: store.dir, objectDir, alternates: [join(store.dir, 'objects')], signal: options.signal };
+    try {
+      await receivePack(place, stream);
+      for (const id of ids) await checkTree(place, id, (await unwrapSnapshot(place, id)).root);
+    } catch (error) {
+      const lacking = await lackingOf(store, known);
+      if (lacking.length > 0) {
+        throw new HelixError(
+          'snapshot.not-found',
+          `the pack builds on snapshot ${lacking.join(', ')}, which the store ${store.dir} lacks: send it whole`,
+          { cause: error },
+        );
+      }
+      if (!(error instanceof GitError)) throw error;
+      throw new HelixError(
+        'snapshot.corrupt',
+        `the pack for snapshot ${ids.join(', ')} was refused (${error.message}): send it again`,
+        {
+          cause: error,
+        },
+      );
+    }
+    await adoptObjects(objectDir, join(store.dir, 'objects'));
+  });
+}
+
+async function lackingOf(store: SnapshotStore, ids: SnapshotId[]): Promise<SnapshotId[]> {
+  const present = await Promise.all(ids.map((id) => store.has(id)));
+  return ids.filter((_, index) => !present[index]);
+}
