@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { TestCounts } from '../../contracts/job.ts';
 
 /** What one task of the plan came to, before or after a change. */
@@ -19,11 +20,15 @@ export interface CheckOutcome {
 export function compareChecks(before: CheckOutcome[], after: CheckOutcome[]): { keep: boolean; reasons: string[] } {
   const reasons = before.flatMap((old) => {
     const now = after.find((outcome) => outcome.task === old.task);
-    return now ? whatGotWorse(old, now) : [`${old.task} was checked before the change and could not be checked after it.`];
+    return now
+      ? whatGotWorse(old, now)
+      : [`${old.task} was checked before the change and could not be checked after it.`];
   });
   for (const now of after) {
     if (before.some((old) => old.task === now.task)) continue;
-    reasons.push(...whatGotWorse({ task: now.task, kind: now.kind, succeeded: true, failedTests: [], diagnostics: 0 }, now));
+    reasons.push(
+      ...whatGotWorse({ task: now.task, kind: now.kind, succeeded: true, failedTests: [], diagnostics: 0 }, now),
+    );
   }
   return { keep: reasons.length === 0, reasons };
 }
@@ -73,13 +78,10 @@ function count(number: number, noun: string): string {
 }
 
 const diagnosticPattern = /(?:^|[\s:-])error TS\d+:/;
-// eslint-disable-next-line no-control-regex -- terminal colours are control characters
-const colourPattern = /\u001b\[[0-9;]*m/g;
 
 /** Number of TypeScript errors in a log, plain (`a.ts(1,2): error TS2304: …`) or pretty, coloured or not. */
 export function countDiagnostics(log: string): number {
-  return log
-    .replace(colourPattern, '')
+  return stripVTControlCharacters(log)
     .split('\n')
     .filter((line) => diagnosticPattern.test(line)).length;
 }

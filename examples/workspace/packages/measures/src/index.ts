@@ -1,0 +1,2 @@
+export * from './parcel.js';
+export { cubicDivisor, getWeight, parseWeight, volumetricWeight } from './weight.js';
