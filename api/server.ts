@@ -7,10 +7,8 @@ export interface ApiServer {
   /** `http://HOST:PORT`. */
   url: string;
   /** Takes no more requests, gives those that run `graceMs`, then cuts what is left: event streams have no end of their own. */
-  close(): Promise<void>;
+  close(graceMs?: number): Promise<void>;
 }
-
-const graceMs = 1_000;
 
 /** Serves the API. Port 0 takes a free one. Throws the system's error when the port is taken. */
 export async function serveApi(app: express.Application, listen: { host: string; port: number }): Promise<ApiServer> {
@@ -21,10 +19,9 @@ export async function serveApi(app: express.Application, listen: { host: string;
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   return {
     url: `http://${host}:${port}`,
-    async close() {
+    async close(graceMs = 1_000) {
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(timer);

@@ -30,6 +30,14 @@ describe('the records of steps', function () {
       }
     }));
 
+  it('number a step once when it is delivered many times at the same moment', () =>
+    withSchema(async (database) => {
+      const jobId = await addJob(database);
+      const views = await Promise.all(Array.from({ length: 8 }, () => startStep(database, step(jobId, 'build'))));
+      assert.deepEqual(new Set(views.map(({ number }) => number)), new Set([1]));
+      assert.equal((await startStep(database, step(jobId, 'next'))).number, 2);
+    }));
+
   it('show a step from waiting to its end', () =>
     withSchema(async (database) => {
       const jobId = await addJob(database);

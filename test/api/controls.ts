@@ -1,0 +1,71 @@
+import { HelixError } from '../../contracts/error.ts';
+import { type JobRequest } from '../../contracts/job.ts';
+import type { JobControl, NodeControl } from '../../api/deps.ts';
+import type { Database } from '../../db/database.ts';
+import { getNode, removeNode, saveNode } from '../../db/nodes.ts';
+import { addJob, nodeRecord } from '../db/samples.ts';
+
+/** Keeps what was asked of it, and records jobs as running; nothing is carried out. */
+export class RecordedJobs implements JobControl {
+  readonly requests: JobRequest[] = [];
+  readonly messages: string[] = [];
+  /** Called with each message, for a test to play the job's part. */
+  onMessage: (jobId: string, message: string) => Promise<void> = async () => {};
+  /** Called with each job started. */
+  onStart: (jobId: string, request: JobRequest) => Promise<void> = async () => {};
+  readonly #database: Database;
+  readonly #byKey = new Map<string, string>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async start(request: JobRequest) {
+    const key = request.idempotencyKey;
+    const known = key === undefined ? undefined : this.#byKey.get(key);
+    if (known) return { jobId: known, workflowId: known, created: false };
+    this.requests.push(request);
+    const jobId = await addJob(this.#database, request);
+    if (key !== undefined) this.#byKey.set(key, jobId);
+    await this.onStart(jobId, request);
+    return { jobId, workflowId: jobId, created: true };
+  }
+
+  approve = (jobId: string) => this.#take(jobId, 'approve');
+  reject = (jobId: string, reason?: string) => this.#take(jobId, `reject ${reason ?? ''}`.trim());
+  pause = (jobId: string) => this.#take(jobId, 'pause');
+  resume = (jobId: string) => this.#take(jobId, 'resume');
+  cancel = (jobId: string) => this.#take(jobId, 'cancel');
+
+  async rollback(jobId: string, checkpointId: string) {
+    if (checkpointId === 'c99') throw new HelixError('checkpoint.not-found', `job ${jobId} has no checkpoint c99`);
+    await this.#take(jobId, `rollback ${checkpointId}`);
+  }
+
+  async #take(jobId: string, message: string): Promise<void> {
+    this.messages.push(`${jobId} ${message}`);
+    await this.onMessage(jobId, message);
+  }
+}
+
+/** Puts nodes on record without connecting to them. */
+export function recordedNodes(database: Database): NodeControl {
+  return {
+    async add({ name, ssh, hostKey, slots, labels }) {
+      if (await getNode(database, name)) throw new HelixError('node.name-taken', `there is a node "${name}" already`);
+      if (hostKey.kind === 'fingerprint')
+        throw new HelixError('node.host-key', `the host key of ${ssh.host} is another one`);
+      const node = nodeRecord(name, { ssh, labels, slots: slots ?? 2 });
+      await saveNode(database, node);
+      return node;
+    },
+    async probe(name) {
+      const node = await getNode(database, name);
+      if (!node) throw new HelixError('node.not-found', `there is no node "${name}"`);
+      return node;
+    },
+    async remove(name) {
+      if (!(await removeNode(database, name))) throw new HelixError('node.not-found', `there is no node "${name}"`);
+    },
+  };
+}
