@@ -7,7 +7,7 @@ import type { NodeFacts } from '../../contracts/node.ts';
 import type { LoginEnvironment } from './environment.ts';
 
 /** Looked for on every node; asked with `--version` unless said otherwise below. */
-const programs = `git node npm pnpm yarn bun deno corepack go cargo rustc python python3 pip pip3 pytest poetry uv tox
+const programs = `git node npm pnpm yarn bun deno go cargo rustc python python3 pip pytest poetry uv tox
   java javac mvn gradle ruby bundle php composer dotnet make cmake ninja gcc g++ cc clang docker podman
   bash curl unzip jq tar zstd ssh`.split(/\s+/);
 

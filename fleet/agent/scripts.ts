@@ -3,13 +3,15 @@
  *
  * Creating `pid` with noclobber is the claim: whoever creates it first decides whether the command runs at all, so an agent that
  * finds a run without it can void the run. The traps keep the wrapper alive to write the exit code when its group is told to
- * end; trapped (not ignored) signals are back to normal in the command. A complete `exit` ends in a newline.
+ * end; trapped (not ignored) signals are back to normal in the command. Its own stderr is closed off because some shells announce
+ * how a child died. A complete `exit` ends in a newline.
  */
 export const wrapperScript = `
 set -C; { echo $$ > "$1/pid"; } 2>/dev/null || exit 125; set +C
 trap : HUP INT QUIT TERM
 [ -z "$3" ] || printf '%s\\n' "$3"
-sh -c "$2"
+exec 3>&2 2>/dev/null
+sh -c "$2" 2>&3 3>&-
 echo $? > "$1/exit"
 `;
 
