@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir } from 'node:fs/promises';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import { scanThroughNested, updateIndex, writeTree } from './git-index.ts';
+import { scanThroughNested, storeChanges } from './git-index.ts';
 import { emptyTree, wrapSnapshot } from './objects.ts';
 import { changedSinceLaid, combineInputs } from './overlay.ts';
-import { PathSet, absolutePath, normalizeRelative } from './paths.ts';
+import { PathSet, absolutePath, isSameList, normalizeRelative } from './paths.ts';
 import { hasRealParents } from './removal.ts';
 import { helixFolder } from './repository-files.ts';
 import type { Scan } from './scan.ts';
@@ -24,22 +24,18 @@ export async function captureWorkspace(checkout: Checkout, options: CaptureOptio
   const before = base === null ? undefined : await store.contents(base);
 
   // Until the end the index is between two snapshots.
-  const found = await ownChanges(
-    checkout,
-    await scanThroughNested(tree, { ignore: true, exclude, signal }, begin),
-    layers,
-    signal,
-  );
+  const how = { ignore: true, exclude, signal };
+  const found = await ownChanges(checkout, await scanThroughNested(tree, how, begin), layers, signal);
   const kept = before ? await keptFolders(checkout, before.emptyFolders, layers, new PathSet([], outputs)) : [];
-  const emptyFolders = [...new Set([...found.empty, ...kept])].sort();
+  const withKept = (folders: string[]): string[] => [...new Set([...folders, ...kept])].sort();
   const isChanged = found.modified.length + found.deleted.length + found.untracked.length > 0;
-  if (before && !isChanged && record.state.base !== null && before.emptyFolders.join('\0') === emptyFolders.join('\0'))
-    return base!;
+  const isSame = before !== undefined && isSameList(before.emptyFolders, withKept(found.empty));
+  if (base !== null && isSame && !isChanged && record.state.base === base) return base;
 
   await begin();
-  await updateIndex(tree, found, signal);
-  const root = await editTree({ gitDir: store.dir }, helixFolder(store.dir), await writeTree(tree, signal), hidden);
-  const id = await wrapSnapshot(store.dir, { root, emptyFolders });
+  const stored = await storeChanges(tree, found, how);
+  const root = await editTree({ gitDir: store.dir }, helixFolder(store.dir), stored.root, hidden);
+  const id = await wrapSnapshot(store.dir, { root, emptyFolders: withKept(stored.emptyFolders) });
   await record.save({ base: id });
   return id;
 
@@ -101,11 +97,10 @@ export async function captureOutputs(
   const name = createHash('sha256').update(wanted.join('\0')).digest('hex').slice(0, 16);
   const tree = { ...checkout.tree, indexFile: `${record.folder}/outputs-${name}.index` };
   const exclude = new PathSet([...new Set([...checkout.exclude, ...record.state.exclude])]);
-  const found = await scanThroughNested(tree, { ignore: false, exclude, paths: wanted, signal: options.signal });
-  await updateIndex(tree, found, options.signal);
-  const root = await writeTree(tree, options.signal);
-  if (root === emptyTree && found.empty.length === 0) return undefined;
-  return wrapSnapshot(store.dir, { root, emptyFolders: found.empty });
+  const how = { ignore: false, exclude, paths: wanted, signal: options.signal };
+  const stored = await storeChanges(tree, await scanThroughNested(tree, how), how);
+  if (stored.root === emptyTree && stored.emptyFolders.length === 0) return undefined;
+  return wrapSnapshot(store.dir, stored);
 }
 
 async function isPresent(dir: string, path: string): Promise<boolean> {

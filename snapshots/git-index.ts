@@ -1,8 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { GitError, git, gitResult, gitText } from './git.ts';
-import type { Place } from './objects.ts';
+import type { Place, SnapshotContents } from './objects.ts';
 import { absolutePath, encodePath, joinRecords } from './paths.ts';
-import { scan, unreadableError } from './scan.ts';
+import { scan, scanFolders, unreadableError } from './scan.ts';
 import type { IndexedTree, Scan, ScanOptions } from './scan.ts';
 
 /** An entry of an index: mode `0` removes the path. */
@@ -18,10 +18,24 @@ export type Index = Place & { indexFile: string };
 const emptyBlob = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
 const noObject = '0'.repeat(40);
 
+/** A scan for which the index no longer has files that are folders now. `beforeChange` is called before the index is written. */
+export async function scanReplaced(
+  tree: IndexedTree,
+  options: ScanOptions,
+  beforeChange?: () => Promise<void>,
+): Promise<Scan> {
+  for (;;) {
+    const found = await scan(tree, options);
+    if (found.replaced.length === 0) return found;
+    await beforeChange?.();
+    await removeEntries(tree, found.replaced, options.signal);
+  }
+}
+
 /**
- * A scan in which no nested repository is left: git is made to look into them by an entry of the index below each (there is no such
- * file; the update that follows removes the entry). Otherwise git would take them as links to commits, which lose the content, and
- * would run programs that their configuration names.
+ * A scan in which no nested repository is left, either: git is made to look into them by an entry of the index below each (there is no
+ * such file; the update that follows removes the entry). Otherwise git would take them as links to commits, which lose the content,
+ * and would run programs that their configuration names.
  */
 export async function scanThroughNested(
   tree: IndexedTree,
@@ -30,7 +44,7 @@ export async function scanThroughNested(
 ): Promise<Scan> {
   const empty = new Set<string>();
   for (;;) {
-    const found = await scan(tree, options);
+    const found = await scanReplaced(tree, options, beforeChange);
     for (const path of found.empty) empty.add(path);
     if (found.nested.length === 0) return { ...found, empty: [...empty].sort() };
     await beforeChange?.();
@@ -61,20 +75,28 @@ export async function removeEntries(tree: Index, paths: string[], signal?: Abort
 }
 
 /**
- * Brings an index up to a scan of its work tree and stores the contents.
+ * Brings an index up to a scan of its work tree, and stores all of it.
  * Throws HelixError `source.unreadable` naming a file that cannot be read.
  */
-export async function updateIndex(tree: IndexedTree, found: Scan, signal?: AbortSignal): Promise<void> {
+export async function storeChanges(tree: IndexedTree, found: Scan, options: ScanOptions): Promise<SnapshotContents> {
+  const removed = await updateIndex(tree, found, options.signal);
+  const root = await writeTree(tree, options.signal);
+  // Git does not call a folder untracked while the index has files in it, also when those are gone.
+  return { root, emptyFolders: removed ? await scanFolders(tree, options) : found.empty };
+}
+
+/** Returns whether something was removed. */
+async function updateIndex(tree: IndexedTree, found: Scan, signal?: AbortSignal): Promise<boolean> {
   const gone = [...found.deleted];
   const present: string[] = [];
   for (const path of found.modified) ((await isStorable(tree.workTree, path)) ? present : gone).push(path);
   // First, and apart: a path below what is now a symlink would be refused, and a file must make way for a folder of its name.
   await removeEntries(tree, gone, signal);
   const paths = [...present, ...found.untracked];
-  if (paths.length === 0) return;
+  if (paths.length === 0) return gone.length > 0;
   const args = ['update-index', '-z', '--add', '--remove', '--replace', '--stdin'];
   const result = await gitResult(args, { ...tree, input: joinRecords(paths), signal });
-  if (result.exitCode === 0) return;
+  if (result.exitCode === 0) return gone.length > 0;
   const unreadable =
     /error: open\("(.*)"\): (.*)/.exec(result.stderr) ??
     /error: (?:readlink|short read)\("(.*)"\): (.*)/.exec(result.stderr);

@@ -56,6 +56,10 @@ export function joinRecords(paths: Iterable<string>): Buffer {
 
 const zero = Buffer.alloc(1);
 
+export function isSameList(left: string[], right: string[]): boolean {
+  return left.length === right.length && left.every((item, index) => item === right[index]);
+}
+
 /** The folders above a path, the nearest first, without the root. */
 export function* parentFolders(path: string): Generator<string> {
   for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1))

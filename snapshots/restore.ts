@@ -2,11 +2,11 @@ import { lstatSync } from 'node:fs';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { GitError, git } from './git.ts';
-import { removeEntries } from './git-index.ts';
+import { removeEntries, scanReplaced } from './git-index.ts';
 import type { SnapshotContents } from './objects.ts';
 import { combineInputs, isOverlayIntact, layOverlay, overlayRoots } from './overlay.ts';
 import type { Overlay } from './overlay.ts';
-import { PathSet, absolutePath, decodePath, splitRecords } from './paths.ts';
+import { PathSet, absolutePath, decodePath, isSameList, splitRecords } from './paths.ts';
 import { hasRealParents, makeFolder, removeEmptyFolder, removePaths, removeWhole } from './removal.ts';
 import { helixFolder } from './repository-files.ts';
 import { scan } from './scan.ts';
@@ -101,10 +101,6 @@ async function isRestored(checkout: Checkout, target: Target, signal?: AbortSign
   return true;
 }
 
-function isSameList(left: string[], right: string[]): boolean {
-  return left.length === right.length && left.every((item, index) => item === right[index]);
-}
-
 async function checkOut(checkout: Checkout, root: string, layers: PathSet, signal?: AbortSignal): Promise<void> {
   await releaseExcluded(checkout, layers, signal);
   await git(['read-tree', '--reset', '-u', root], { ...checkout.tree, signal });
@@ -120,7 +116,7 @@ async function releaseExcluded(checkout: Checkout, layers: PathSet, signal?: Abo
 
 /** Removes what neither the index knows nor git ignores; returns what is to be said of folders. */
 async function removeUntracked(checkout: Checkout, layers: PathSet, signal?: AbortSignal): Promise<Scan> {
-  const found = await scan(checkout.tree, { ignore: true, exclude: layers, signal });
+  const found = await scanReplaced(checkout.tree, { ignore: true, exclude: layers, signal });
   await removePaths(checkout.dir, [...found.untracked, ...found.nested], layers);
   return found;
 }

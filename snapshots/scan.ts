@@ -1,9 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { HelixError } from '../contracts/error.ts';
 import { GitError, git, gitResult } from './git.ts';
 import type { GitOptions } from './git.ts';
 import { absolutePath, decodePath, joinRecords, splitRecords } from './paths.ts';
 import type { PathSet } from './paths.ts';
+import { hasRealParents } from './removal.ts';
 
 /** A work tree beside an index. */
 export interface IndexedTree {
@@ -30,6 +31,8 @@ export interface Scan {
   modified: string[];
   /** Tracked files that are gone. */
   deleted: string[];
+  /** Of the modified and deleted those that are folders now. Git says nothing of what is in them until the index lacks the file. */
+  replaced: string[];
   untracked: string[];
   /** Untracked folders that are repositories of their own; git does not look into them. */
   nested: string[];
@@ -46,15 +49,42 @@ export async function scan(tree: IndexedTree, options: ScanOptions): Promise<Sca
     changedFiles(tree, options),
     listOthers(tree, options, ['--directory']),
   ]);
-  if (others.every((path) => !path.endsWith('/'))) return { ...tracked, untracked: others, nested: [], empty: [] };
+  const replaced = await findReplaced(tree.workTree, [...tracked.modified, ...tracked.deleted]);
+  const folders = others.filter(isFolder).map(withoutSlash);
+  const files = others.filter((path) => !isFolder(path));
+  const simple = { ...tracked, replaced, untracked: files, nested: [], empty: [] };
+  if (folders.length === 0) return simple;
 
-  const folders = others.filter((path) => path.endsWith('/')).map((path) => path.slice(0, -1));
-  const files = others.filter((path) => !path.endsWith('/'));
-  const search = await findEmptyFolders(tree, folders, options);
-  if (search.onlyEmpty) return { ...tracked, untracked: files, nested: [], empty: search.empty };
+  const { empty, onlyEmpty } = await findEmptyFolders(tree, folders, options);
+  if (onlyEmpty) return { ...simple, empty };
   const all = await listOthers(tree, options, []);
-  const nested = all.filter((path) => path.endsWith('/')).map((path) => path.slice(0, -1));
-  return { ...tracked, untracked: all.filter((path) => !path.endsWith('/')), nested, empty: search.empty };
+  const nested = all.filter(isFolder).map(withoutSlash);
+  return { ...simple, untracked: all.filter((path) => !isFolder(path)), nested, empty };
+}
+
+function isFolder(path: string): boolean {
+  return path.endsWith('/');
+}
+
+function withoutSlash(path: string): string {
+  return path.slice(0, -1);
+}
+
+async function findReplaced(workTree: string, paths: string[]): Promise<string[]> {
+  const known = new Map<string, boolean>();
+  const replaced: string[] = [];
+  for (const path of paths) {
+    if (!(await hasRealParents(workTree, path, known))) continue;
+    if ((await lstat(absolutePath(workTree, path)).catch(() => undefined))?.isDirectory()) replaced.push(path);
+  }
+  return replaced;
+}
+
+/** The `empty` of a scan alone. */
+export async function scanFolders(tree: IndexedTree, options: ScanOptions): Promise<string[]> {
+  const others = await listOthers(tree, options, ['--directory']);
+  const folders = others.filter(isFolder).map(withoutSlash);
+  return (await findEmptyFolders(tree, folders, options)).empty;
 }
 
 async function changedFiles(tree: IndexedTree, options: ScanOptions): Promise<Pick<Scan, 'modified' | 'deleted'>> {

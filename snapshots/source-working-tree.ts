@@ -3,7 +3,7 @@ import { copyFile, lstat, mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path';
 import { HelixError } from '../contracts/error.ts';
 import { git, gitResult } from './git.ts';
-import { removeEntries, scanThroughNested, updateIndex, writeTree } from './git-index.ts';
+import { removeEntries, scanThroughNested, storeChanges } from './git-index.ts';
 import type { LocalRepository } from './location.ts';
 import { emptyTree, wrapSnapshot } from './objects.ts';
 import { absolutePath, decodePath, parentFolders, splitRecords } from './paths.ts';
@@ -40,20 +40,20 @@ export async function importWorkingTree(
     await copyFile(remembered, ours.indexFile).catch(() => undefined);
     const excludeFrom = await existing(join(repository.commonDir, 'info', 'exclude'));
     await dropNewlyIgnored(ours, tracked, excludeFrom);
-    const found = await scanThroughNested(ours, { ignore: true, ...(excludeFrom ? { excludeFrom } : {}), signal });
+    const how = { ignore: true, ...(excludeFrom ? { excludeFrom } : {}), signal };
+    const found = await scanThroughNested(ours, how);
     const forced = await trackedThoughIgnored(ours, tracked, new Set(found.untracked));
-    options.onProgress?.(
-      `reading ${found.modified.length + found.untracked.length + forced.length} files of ${workTree}`,
-    );
-    await updateIndex(ours, { ...found, untracked: [...found.untracked, ...forced] }, signal);
-    const root = await writeTree(ours, signal);
+    const untracked = [...found.untracked, ...forced];
+    options.onProgress?.(`reading ${found.modified.length + untracked.length} files of ${workTree}`);
+    const stored = await storeChanges(ours, { ...found, untracked }, how);
     const paths = await listIndex(ours);
     await mkdir(join(helixFolder(store.dir), 'imports'), { recursive: true });
     await rename(ours.indexFile, remembered);
 
     const commit = (await resolveCommit(repository, 'HEAD')) ?? null;
-    const dirty = commit === null ? root !== emptyTree : await isDirty(repository, users, tracked, paths, commit);
-    return { snapshot: await wrapSnapshot(store.dir, { root, emptyFolders: found.empty }), commit, dirty };
+    const dirty =
+      commit === null ? stored.root !== emptyTree : await isDirty(repository, users, tracked, paths, commit);
+    return { snapshot: await wrapSnapshot(store.dir, stored), commit, dirty };
   });
 }
 
