@@ -29,7 +29,7 @@ export function configure(command: Command): void {
         return;
       }
       const { applyPatch } = await import('../../snapshots/apply.ts');
-      await applyPatch(location, patch);
-      process.stdout.write(`the changes of ${jobId} are in the working tree of ${location}\n`);
+      const { files } = await applyPatch(location, patch);
+      process.stdout.write(`${files} ${files === 1 ? 'file' : 'files'} changed in the working tree of ${location}\n`);
     });
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createClient } from '../../client/client.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -6,20 +7,32 @@ import { addRequestOptions, type RequestOptions } from '../job/request-options.t
 import { runJob } from '../job/run-job.ts';
 import { describeStack, toStderr } from '../stack-text.ts';
 
+/** What the sample is worth trying with: its README says why. */
+const sampleGoal = 'Call getWeight what it is: the billable weight';
+const sampleRecipe = 'rename-symbol:getWeight=billableWeight';
+
 export function configure(command: Command): void {
   addRequestOptions(command, 'a copy of the sample').action(
     async (goal: string | undefined, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<RequestOptions>();
       const config = loadConfig();
-      const sample =
-        options.repo === undefined ? await (await import('../sample.ts')).prepareSample(config.home) : undefined;
-      const recipe =
-        sample && options.recipe.length === 0 && options.modes === undefined ? sample.recipes : options.recipe;
-      const request = await buildRequest(goal ?? sample?.goal, options.repo ?? sample!.path, { ...options, recipe });
+      const isSample = options.repo === undefined;
+      const repository = options.repo ?? (await makeSample(config.home));
+      const isDemonstration =
+        isSample && options.recipe.length === 0 && options.modes === undefined && goal === undefined;
+      const request = isDemonstration
+        ? await buildRequest(sampleGoal, repository, { ...options, recipe: [sampleRecipe] })
+        : await buildRequest(goal, repository, options);
       const { up } = await import('../../infra/embedded/stack.ts');
       const state = await up(config, toStderr);
       process.stderr.write(`The stack is up and stays up; "helix down" stops it.\n${describeStack(state)}`);
+      if (isSample) process.stderr.write(`The sample repository is ${repository}\n`);
       process.exitCode = await runJob(createClient(state.apiUrl), request, options);
     },
   );
+}
+
+async function makeSample(home: string): Promise<string> {
+  const { prepareSample } = await import('../../examples/prepare-sample.ts');
+  return prepareSample(join(home, 'sample'));
 }

@@ -96,7 +96,7 @@ export class LiveView implements View {
     for (const step of waiting.values()) {
       lines.push(`  ${cleanLine(step.title)} ${style('yellow', `waiting for a node with ${step.class}`)}`);
     }
-    const room = Math.max(3, this.#stream.rows - 4);
+    const room = Math.max(3, (this.#stream.rows || 24) - 4);
     const shown =
       lines.length > room
         ? [...lines.slice(0, room - 1), style('dim', `  and ${lines.length - room + 1} more`)]
@@ -109,9 +109,12 @@ export class LiveView implements View {
     return shown;
   }
 
-  /** A line that wraps would break the count of lines to go back. Colours are given up before text. */
+  /**
+   * A line that wraps would break the count of lines to go back. Colours are given up before text. A terminal that does not
+   * know its size says 0.
+   */
   #fit(line: string): string {
-    const columns = Math.max(20, this.#stream.columns - 1);
+    const columns = (this.#stream.columns || 80) - 1;
     const visible = stripVTControlCharacters(line);
     return visible.length <= columns ? line : `${visible.slice(0, columns - 1)}…`;
   }

@@ -33,6 +33,8 @@ describe('the records of steps', function () {
   it('number a step once when it is delivered many times at the same moment', () =>
     withSchema(async (database) => {
       const jobId = await addJob(database);
+      // Connections are there already, so that all arrive together.
+      await Promise.all(Array.from({ length: 8 }, () => database.query('select pg_sleep(0.05)')));
       const views = await Promise.all(Array.from({ length: 8 }, () => startStep(database, step(jobId, 'build'))));
       assert.deepEqual(new Set(views.map(({ number }) => number)), new Set([1]));
       assert.equal((await startStep(database, step(jobId, 'next'))).number, 2);
