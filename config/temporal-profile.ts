@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -27,7 +27,7 @@ export function temporalConnection(config: Config, env: NodeJS.ProcessEnv = proc
 
 /** The profile as temporal.toml has it, without variables; undefined when there is no such file and none was asked for. */
 export function readTemporalProfile(env: NodeJS.ProcessEnv, name: string | undefined): ClientConfigProfile | undefined {
-  if (!name && !existsSync(tomlPath(env))) return undefined;
+  if (!name && !hasToml(env)) return undefined;
   return translated(() => envconfig().loadClientConfigProfile({ ...options(env, name), disableEnv: true }));
 }
 
@@ -39,7 +39,7 @@ function envconfig(): typeof import('@temporalio/envconfig') {
 function usesEnvconfig(env: NodeJS.ProcessEnv, profile: string | undefined): boolean {
   return (
     profile !== undefined ||
-    existsSync(tomlPath(env)) ||
+    hasToml(env) ||
     Object.keys(env).some((key) => /^TEMPORAL_(TLS|API_KEY|GRPC_META)/.test(key) && env[key])
   );
 }
@@ -49,6 +49,12 @@ function options(env: NodeJS.ProcessEnv, profile: string | undefined): LoadClien
     Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
   );
   return { overrideEnvVars, ...(profile ? { profile } : {}) };
+}
+
+/** Whether there is a file to read: the SDK fails on an empty one, and /dev/null is how one says that there is none. */
+function hasToml(env: NodeJS.ProcessEnv): boolean {
+  const file = statSync(tomlPath(env), { throwIfNoEntry: false });
+  return file !== undefined && file.isFile() && file.size > 0;
 }
 
 /** The place where the SDK looks for temporal.toml. */

@@ -25,7 +25,14 @@ export function createLogger(name: string, options: LoggerOptions = {}): Logger 
       serializers: { err: (error: unknown) => error },
       hooks: {
         logMethod(args, method) {
-          const safe = args.map((arg) => (typeof arg === 'string' ? redactText(arg) : arg));
+          const [first, ...rest] = args as unknown[];
+          const error = first instanceof Error ? first : (first as { err?: unknown } | null)?.err;
+          // Without words of its own a line gets those of its error, which pino takes as they are.
+          const words = rest.length === 0 && error instanceof Error ? [error.message] : rest;
+          const safe = [
+            typeof first === 'string' ? redactText(first) : first,
+            ...words.map((word) => redactValue(word)),
+          ];
           method.apply(this, safe as typeof args);
         },
       },

@@ -1,7 +1,7 @@
 // Plain JavaScript for any Node 20 or later, without dependencies: it runs before anything is installed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,7 +65,7 @@ async function runMocha(args) {
 async function mocha(node, args) {
   const colour = process.stdout.isTTY ? { FORCE_COLOR: process.env.FORCE_COLOR ?? '1' } : {};
   const script = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
-  const child = spawn(node, [...nodeFlags, script, ...args], {
+  const child = spawn(node, [...nodeFlags, script, ...mochaArguments(args)], {
     cwd: root,
     env: { ...environment(node), ...colour },
     stdio: ['inherit', 'pipe', 'inherit'],
@@ -80,6 +80,13 @@ async function mocha(node, args) {
   const counted = /^\d+ passed, \d+ failed/.test(last);
   if (!counted) process.stdout.write('0 passed, 1 failed\n');
   return counted ? code : code || 1;
+}
+
+/** Mocha adds the files named to those of its configuration; someone who names files wants no others. */
+function mochaArguments(args) {
+  if (!args.some((arg) => arg.includes('.test.ts'))) return args;
+  const { spec: _, ...settings } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
+  return ['--no-config', ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]), ...args];
 }
 
 /** Installs what every command needs; returns the Node to run it with. */

@@ -111,7 +111,8 @@ export class LogPump {
   /** The line that best says why the process ended: the last one that speaks of an error, else the last one. */
   reason(): string | undefined {
     this.pump();
-    const lines = this.#recent.filter((line) => !/^\s*at |^Node\.js v/.test(line));
+    // Indented lines are stack frames, source excerpts and causes.
+    const lines = this.#recent.filter((line) => !/^\s|^Node\.js v/.test(line));
     return lines.findLast((line) => /\b(fatal|panic|error)\b|Error\b/i.test(line)) ?? lines.at(-1);
   }
 

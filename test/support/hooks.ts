@@ -1,0 +1,11 @@
+/** What to end when the tests have ended: shared servers register here on their first use. */
+const endings: (() => Promise<void>)[] = [];
+
+export function atEndOfTests(end: () => Promise<void>): void {
+  endings.push(end);
+}
+
+// A root hook, because the module is imported outside of any suite; so it holds with and without a mocha configuration.
+after('shared servers', async () => {
+  for (let end = endings.pop(); end; end = endings.pop()) await end();
+});
