@@ -46,7 +46,7 @@ async function runHelix(args, cwd = process.cwd()) {
 async function runTests(args) {
   const node = await prepareTests();
   say('checking format, types, lint, layers and unused code');
-  const checked = await run(...npm(), ['run', '-s', 'check'], { cwd: root, env: environment(node) });
+  const checked = await runNpm(['run', '-s', 'check'], { cwd: root, env: environment(node) });
   if (checked !== 0) say(`the checks failed (exit code ${checked}); the tests run all the same`);
   const tested = await mocha(node, args);
   return tested || checked;
@@ -135,7 +135,7 @@ async function ensureInstalled(folder, what, node) {
       const seconds = () => Math.round((Date.now() - startedAt) / 1000);
       const timer = setInterval(() => say(`installing ${what} (${seconds()} s)`), 10_000);
       try {
-        const code = await run(...npm(), ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+        const code = await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
           cwd: folder,
           env: environment(node),
         });
@@ -164,10 +164,10 @@ function remember(node) {
   renameSync(draft, join(state, 'node'));
 }
 
-/** The npm this was called by, else the one on PATH. */
-function npm() {
+/** Runs the npm this was called by, else the one on PATH. */
+function runNpm(args, options) {
   const script = process.env.npm_execpath;
-  return script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
+  return script?.endsWith('.js') ? run(process.execPath, [script, ...args], options) : run('npm', args, options);
 }
 
 /** Without what npm adds to the environment of its scripts: the steps of jobs on this machine inherit it. */
