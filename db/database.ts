@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import pg from 'pg';
+import { Client, Pool, type PoolClient, type QueryResultRow, TypeOverrides } from 'pg';
 import { translateConnectionError } from './connection-error.ts';
 import { Listener, type OnMessage } from './listener.ts';
 
@@ -11,7 +11,8 @@ export interface Queryable {
    */
   transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
   /** Throws a `stack.unreachable` HelixError when the server is gone, pg's DatabaseError when the statement is at fault. */
-  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number }>;
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- whoever writes the statement knows its columns
+  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number }>;
 }
 
 export interface Database extends Queryable {
@@ -23,18 +24,17 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-/** 64-bit integers come as numbers: bytes and milliseconds stay below 2^53. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: ((id: number, format?: 'text' | 'binary') =>
-    id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
-};
+/** The type id of `bigint`. Its values come as numbers: bytes and milliseconds stay below 2^53. */
+const bigint = 20;
 
 /** Opens a pool of connections. Nothing is connected before the first query; a server that dies never ends the process. */
 export function openDatabase(url: string, options: { logger?: Logger; connections?: number } = {}): Database {
   const { logger } = options;
-  const { host, port } = new pg.Client(url);
+  const { host, port } = new Client(url);
   const address = `${host}:${port}`;
-  const pool = new pg.Pool({
+  const types = new TypeOverrides();
+  types.setTypeParser(bigint, Number);
+  const pool = new Pool({
     connectionString: url,
     max: options.connections ?? 10,
     application_name: 'helix',
@@ -48,21 +48,19 @@ export function openDatabase(url: string, options: { logger?: Logger; connection
   pool.on('connect', (client) => client.on('error', onError));
   const listener = new Listener(url, logger);
 
-  const queryOn = async <Row extends pg.QueryResultRow>(
-    client: pg.Pool | pg.PoolClient,
-    text: string,
-    values?: unknown[],
-  ) => {
-    try {
-      const { rows, rowCount } = await client.query<Row>(text, values);
-      return { rows, rowCount: rowCount ?? 0 };
-    } catch (error) {
-      throw translateConnectionError(error, address);
-    }
-  };
+  const queryOn =
+    (client: Pool | PoolClient): Queryable['query'] =>
+    async (text, values) => {
+      try {
+        const { rows, rowCount } = await client.query(text, values);
+        return { rows, rowCount: rowCount ?? 0 };
+      } catch (error) {
+        throw translateConnectionError(error, address);
+      }
+    };
 
   return {
-    query: (text, values) => queryOn(pool, text, values),
+    query: queryOn(pool),
 
     async transaction(work) {
       const client = await pool.connect().catch((error: unknown) => {
@@ -70,13 +68,10 @@ export function openDatabase(url: string, options: { logger?: Logger; connection
       });
       let broken: Error | undefined;
       try {
-        await queryOn(client, 'begin');
-        const within: Queryable = {
-          query: (text, values) => queryOn(client, text, values),
-          transaction: (part) => part(within),
-        };
+        const within: Queryable = { query: queryOn(client), transaction: (part) => part(within) };
+        await within.query('begin');
         const result = await work(within);
-        await queryOn(client, 'commit');
+        await within.query('commit');
         return result;
       } catch (error) {
         await client.query('rollback').catch((reason: Error) => {

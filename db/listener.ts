@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import pg from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 
 /** Called with a notification's payload, or with undefined after a (re)connection: something may have been missed. */
 export type OnMessage = (payload: string | undefined) => void;
@@ -12,7 +12,7 @@ export class Listener {
   readonly #connectionString: string;
   readonly #logger: Logger | undefined;
   readonly #channels = new Map<string, Set<OnMessage>>();
-  #client: pg.Client | undefined;
+  #client: Client | undefined;
   /** Settles when the current connection is up and listens on all channels. */
   #ready: Promise<void> | undefined;
   #closed = false;
@@ -31,7 +31,7 @@ export class Listener {
     this.#ready ??= this.#connect();
     await this.#ready;
     // Doubles what connecting does for the channels known by then. When the connection breaks here, the next one listens on all.
-    await this.#client?.query(`listen ${pg.escapeIdentifier(channel)}`).catch(() => undefined);
+    await this.#client?.query(`listen ${escapeIdentifier(channel)}`).catch(() => undefined);
     return () => callbacks.delete(onMessage);
   }
 
@@ -43,7 +43,7 @@ export class Listener {
 
   async #connect(): Promise<void> {
     for (let delay = firstDelayMs; !this.#closed; delay = Math.min(delay * 2, longestDelayMs)) {
-      const client = new pg.Client({
+      const client = new Client({
         connectionString: this.#connectionString,
         application_name: 'helix listener',
         keepAlive: true,
@@ -55,7 +55,7 @@ export class Listener {
       );
       try {
         await client.connect();
-        for (const channel of this.#channels.keys()) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+        for (const channel of this.#channels.keys()) await client.query(`listen ${escapeIdentifier(channel)}`);
       } catch (error) {
         this.#logger?.warn({ err: error }, 'cannot listen for notifications, trying again');
         await client.end().catch(() => undefined);

@@ -36,7 +36,7 @@ export function jobActionRoutes({ database, jobs }: ApiDeps): Router {
     router
       .route(`/jobs/:jobId/${name}`)
       .post(async (request, response) => {
-        const { jobId } = await requireJob(database, request.params['jobId']!);
+        const { jobId } = await requireJob(database, request.params['jobId']);
         await act(jobs, jobId, (request.body as unknown) ?? {});
         response.status(204).end();
       })

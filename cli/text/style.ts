@@ -1,5 +1,4 @@
 import { styleText } from 'node:util';
-import type { JobStatus } from '../../contracts/job.ts';
 
 type Format = Parameters<typeof styleText>[0];
 
@@ -25,7 +24,7 @@ const colours: Record<string, Format> = {
 };
 
 /** A status word in its colour. */
-export function styledStatus(status: JobStatus | string, width = 0): string {
+export function styledStatus(status: string, width = 0): string {
   const padded = status.padEnd(width);
   const colour = colours[status];
   return colour ? style(colour, padded) : padded;

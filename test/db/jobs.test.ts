@@ -15,10 +15,9 @@ describe('the records of jobs', function () {
         project: 'sample',
         request: jobRequestSchema.parse({ source: { location: '/a' } }),
       };
-      assert.deepEqual(
-        await Promise.all([insertJob(database, job), insertJob(database, job)]).then((all) => all.sort()),
-        [false, true],
-      );
+      assert.deepEqual((await Promise.all([insertJob(database, job), insertJob(database, job)])).filter(Boolean), [
+        true,
+      ]);
       const view = await getJob(database, job.jobId);
       assert.deepEqual(jobViewSchema.parse(view), view);
       assert.equal(view?.status, 'running');

@@ -11,7 +11,7 @@ describe('migrations', function () {
       const databases = Array.from({ length: 4 }, () => openDatabase(url));
       try {
         const applied = await Promise.all(databases.map((database) => migrate(database)));
-        const counts = applied.map((names) => names.length).sort();
+        const counts = applied.map((names) => names.length).sort((a, b) => a - b);
         assert.deepEqual(counts.slice(0, 3), [0, 0, 0]);
         assert.ok(counts[3]! >= 3);
         assert.deepEqual(await migrate(databases[0]!), []);
