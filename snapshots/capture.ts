@@ -21,7 +21,8 @@ export async function captureWorkspace(checkout: Checkout, options: CaptureOptio
   const { base, laid, declared, hidden } = record.state;
   const outputs = [...laid, ...declared];
   const exclude = new PathSet(layers.globs, outputs);
-  const before = base === null ? undefined : await store.contents(base);
+  // A base that nobody kept may have been collected as garbage; all that is in the index is still there.
+  const before = base === null ? undefined : await store.contents(base).catch(() => undefined);
 
   // Until the end the index is between two snapshots.
   const how = { ignore: true, exclude, signal };

@@ -47,26 +47,31 @@ export async function withQuarantine<T>(gitDir: string, use: (objectDir: string)
  * Throws GitError when one is malformed, HelixError `snapshot.corrupt` when it is no pack, and what the stream throws.
  */
 export async function receivePack(place: Place, stream: Readable, options: { lenient?: boolean } = {}): Promise<void> {
-  const strict = options.lenient ? [] : [`--strict=${await knownLeniency(place)}`];
   const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let head = Buffer.alloc(0);
-  while (head.length < 12) {
-    const next = await iterator.next();
-    if (next.done) break;
-    head = Buffer.concat([head, next.value]);
-  }
+  const [head, accepted] = await Promise.all([readHead(iterator), options.lenient ? undefined : knownLeniency(place)]);
   if (head.length < 12 || head.toString('latin1', 0, 4) !== 'PACK') {
     throw new HelixError(
       'snapshot.corrupt',
       `what arrived is no pack (it begins with ${JSON.stringify(head.toString('latin1', 0, 12))}): send it again`,
     );
   }
+  const strict = accepted === undefined ? [] : [`--strict=${accepted}`];
   const args =
     head.readUInt32BE(8) <= looseLimit
       ? ['unpack-objects', '-q', ...strict]
       : ['index-pack', '--stdin', '--fix-thin', ...strict];
   const input = Readable.from(rest(head, iterator), { objectMode: false });
   await git(args, { ...place, input });
+}
+
+async function readHead(iterator: AsyncIterator<Buffer>): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  while (head.length < 12) {
+    const next = await iterator.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return head;
 }
 
 async function* rest(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

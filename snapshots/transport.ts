@@ -55,6 +55,8 @@ export async function importPack(
   known: SnapshotId[],
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
+  // It may fail before it is read; reading gives the error then.
+  stream.on('error', () => undefined);
   await withQuarantine(store.dir, async (objectDir) => {
     const place = { gitDir: store.dir, objectDir, alternates: [join(store.dir, 'objects')], signal: options.signal };
     try {
