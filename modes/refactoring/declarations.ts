@@ -90,7 +90,7 @@ function groupBySymbol(program: SymbolProgram, names: ts.Identifier[]): Declared
   const bySymbol = new Map<ts.Symbol, Declared>();
   for (const name of names) {
     const symbol = program.checker.getSymbolAtLocation(name);
-    if (!symbol?.declarations || bySymbol.has(symbol)) continue;
+    if (!symbol?.declarations || bySymbol.has(symbol) || isTakenFromModule(name)) continue;
     bySymbol.set(symbol, {
       file: workspacePath(name.getSourceFile().fileName),
       name,
@@ -98,6 +98,16 @@ function groupBySymbol(program: SymbolProgram, names: ts.Identifier[]): Declared
     });
   }
   return [...bySymbol.values()];
+}
+
+/** `const { name } = require(…)` takes what is declared elsewhere, as an import does. */
+function isTakenFromModule(name: ts.Identifier): boolean {
+  const holder = ts.findAncestor(name, (node) => ts.isVariableDeclaration(node));
+  return Boolean(
+    holder?.initializer &&
+    ts.isBindingElement(name.parent) &&
+    /^(await\s+import|require)\s*\(/.test(holder.initializer.getText()),
+  );
 }
 
 function localDeclarations(program: SymbolProgram, file: ts.SourceFile, name: string): Declared[] {

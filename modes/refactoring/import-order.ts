@@ -3,7 +3,7 @@ import { ts } from 'ts-morph';
 import { isJavaScript } from './paths.ts';
 import { visitNodes, workspacePath } from './symbol-program.ts';
 import type { SymbolProgram } from './symbol-program.ts';
-import { applyEdits, lineEnding } from './text-edits.ts';
+import { applyEdits, lineEnding, withoutBlankStart } from './text-edits.ts';
 import type { TextEdit } from './text-edits.ts';
 
 type Specifier = ts.ImportSpecifier;
@@ -16,7 +16,7 @@ export function organiseFile(program: SymbolProgram, file: ts.SourceFile): { tex
   const unused = unusedNames(program, file, imports);
   const texts = new Map(imports.map((one) => [one, rewritten(one, unused)]));
   const edits = runsOf(file, imports).flatMap((run) => reorder(file, run, texts));
-  const text = applyEdits(file.text, edits);
+  const text = withoutBlankStart(applyEdits(file.text, edits), file.text);
   return { text: text + moduleMarker(file, text), removed: unused.size };
 }
 
@@ -126,7 +126,7 @@ function namedImports(bindings: ts.NamedImports, kept: Specifier[]): string {
 
 /**
  * Groups of imports that may change places: neighbours on lines of their own, with no blank line, comment or side-effect
- * import between them. A comment stays above what it was written for, and side effects stay in their order.
+ * import between them. What has a comment above stays under it, and side effects stay in their order.
  */
 function runsOf(file: ts.SourceFile, imports: ts.ImportDeclaration[]): ts.ImportDeclaration[][] {
   const runs: ts.ImportDeclaration[][] = [];
@@ -134,12 +134,23 @@ function runsOf(file: ts.SourceFile, imports: ts.ImportDeclaration[]): ts.Import
   for (const one of imports) {
     const between = previous && file.text.slice(previous.getEnd(), one.getStart());
     const adjoins = between !== undefined && /^[ \t]*(\/\/[^\r\n]*)?\r?\n[ \t]*$/.test(between);
-    const hasEffects = !one.importClause || !previous?.importClause;
-    if (adjoins && !hasEffects) runs.at(-1)!.push(one);
+    if (adjoins && !staysInPlace(one) && !staysInPlace(previous!)) runs.at(-1)!.push(one);
     else runs.push([one]);
     previous = one;
   }
   return runs;
+}
+
+const aboutNextLine = /@ts-(ignore|expect-error)|(eslint|oxlint|biome)-[a-z-]+|prettier-ignore|istanbul ignore/;
+
+/** A comment above the first import may be the file's; one further down, or for the next line, is about the import below it. */
+function staysInPlace(one: ts.ImportDeclaration): boolean {
+  if (importedNames(one).length === 0) return true;
+  const file = one.getSourceFile();
+  const comments = ts.getLeadingCommentRanges(file.text, one.getFullStart()) ?? [];
+  const own = comments.filter((comment) => /^[ \t]*\r?\n?[ \t]*$/.test(file.text.slice(comment.end, one.getStart())));
+  const isFirst = file.statements[0] === one;
+  return own.some((comment) => !isFirst || aboutNextLine.test(file.text.slice(comment.pos, comment.end)));
 }
 
 function reorder(
@@ -171,9 +182,7 @@ function restOfLine(text: string, end: number): number {
 export function wholeLines(file: ts.SourceFile, one: ts.ImportDeclaration): TextEdit {
   const end = restOfLine(file.text, one.getEnd());
   const lineBreak = /^[ \t]*\r?\n/.exec(file.text.slice(end))?.[0].length ?? 0;
-  const isFirst = file.text.slice(0, one.getStart()).trim() === '';
-  const blank = isFirst ? (/^(?:[ \t]*\r?\n)*/.exec(file.text.slice(end + lineBreak))?.[0].length ?? 0) : 0;
-  return { start: one.getStart(), end: end + lineBreak + blank, text: '' };
+  return { start: one.getStart(), end: end + lineBreak, text: '' };
 }
 
 function compareImports(a: ts.ImportDeclaration, b: ts.ImportDeclaration): number {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { ts } from 'ts-morph';
 import { possibleSources } from './package-map.ts';
-import { isDeclarationFile, joinInside, stemOf } from './paths.ts';
+import { joinInside, stemOf } from './paths.ts';
 import type { ConfigFile } from './tsconfig.ts';
 import { isConfigFile } from './tsconfig.ts';
 import { EditsByFile } from './text-edits.ts';
@@ -25,25 +25,28 @@ const pathFields = new Set([
 /** Fields of tsconfig.json whose strings are paths. */
 const configFields = new Set(['files', 'include', 'exclude', 'compilerOptions']);
 
-/** New contents of the manifests that name `from`, or what is compiled from it, once it is at `to`. */
+/** New contents of the manifests that name a moved file (`moves`: old path to new), or what is compiled from it. */
 export function manifestsAfterMove(
   workspace: Workspace,
   configs: ConfigFile[],
-  from: string,
-  to: string,
+  moves: Map<string, string>,
 ): Map<string, string> {
   const edits = new EditsByFile();
+  const names = [...moves.keys()].map((path) => posix.basename(stemOf(path)));
   for (const path of workspace.paths) {
     const isPackage = posix.basename(path) === 'package.json';
     if (!isPackage && !isConfigFile(path)) continue;
-    const folder = posix.dirname(path);
     const text = workspace.read(path) ?? '';
-    if (!text.includes(posix.basename(stemOf(from)))) continue;
+    if (!names.some((name) => text.includes(name))) continue;
+    const folder = posix.dirname(path);
+    const renamedPath = (value: string) =>
+      renamed(value, folder, moves) ??
+      (isPackage ? renamedOutput(value, folder, configs, moves, workspace) : undefined);
     for (const literal of strings(text, path, isPackage ? pathFields : configFields)) {
-      const next = renamed(literal.text, folder, isPackage ? configs : undefined, from, to, workspace);
+      const next = renamedPath(literal.text);
       if (next !== undefined) edits.add(path, { ...literal, text: JSON.stringify(next).slice(1, -1) });
     }
-    if (isPackage) renameInScripts(workspace, path, text, folder, from, to, edits);
+    if (isPackage) renameInScripts(path, text, folder, moves, edits);
   }
   return edits.apply((path) => workspace.read(path));
 }
@@ -72,30 +75,37 @@ function strings(text: string, path: string, fields: Set<string>): JsonString[] 
   return found;
 }
 
-/** What a path in a manifest has to be after the move; undefined when it means something else. */
-function renamed(
+/** The new form of a path that names a moved file, with its extension or without; undefined for any other. */
+function renamed(value: string, folder: string, moves: Map<string, string>): string | undefined {
+  const path = joinInside(folder, value);
+  for (const [from, to] of moves) {
+    if (path === from) return inStyle(value, posix.relative(folder, to));
+    if (path === stemOf(from) && path !== from) return inStyle(value, posix.relative(folder, stemOf(to)));
+  }
+  return undefined;
+}
+
+/** The new form of a path that names what a moved file is compiled to: where the output's place mirrors the source's, it follows. */
+function renamedOutput(
   value: string,
   folder: string,
-  configs: ConfigFile[] | undefined,
-  from: string,
-  to: string,
+  configs: ConfigFile[],
+  moves: Map<string, string>,
   workspace: Workspace,
 ): string | undefined {
   const path = joinInside(folder, value);
-  if (path === undefined || value.includes('*')) return undefined;
-  if (path === from) return inStyle(value, posix.relative(folder, to));
-  if (!configs || !/\.[cm]?[jt]s$/.test(value) || workspace.has(path)) return undefined;
+  const [from, to] = [...moves][0]!;
+  if (path === undefined || !/\.[cm]?[jt]s$/.test(value) || value.includes('*') || workspace.has(path))
+    return undefined;
   const stem = stemOf(from);
-  const sources = possibleSources(folder, path, configs);
-  // Only where the output's place mirrors the source's does the new place follow.
-  const matched = sources.find((source) => workspace.has(source + from.slice(stem.length)));
-  if (matched !== stem) return undefined;
-  const [before, after] = [posix.relative(folder, stem).split('/'), posix.relative(folder, stemOf(to)).split('/')];
-  const outputStem = posix.relative(folder, stemOf(path)).split('/');
-  const shared = sharedTail(before, outputStem);
-  const sourceRoot = before.slice(0, before.length - shared);
-  if (shared === 0 || sourceRoot.some((part, index) => after[index] !== part)) return undefined;
-  const moved = [...outputStem.slice(0, outputStem.length - shared), ...after.slice(sourceRoot.length)].join('/');
+  const source = possibleSources(folder, path, configs).find((one) => workspace.has(one + from.slice(stem.length)));
+  if (source !== stem) return undefined;
+  const parts = (file: string) => posix.relative(folder, stemOf(file)).split('/');
+  const [before, after, output] = [parts(from), parts(to), parts(path)];
+  const shared = sharedTail(before, output);
+  const root = before.slice(0, before.length - shared);
+  if (shared === 0 || root.some((part, index) => after[index] !== part)) return undefined;
+  const moved = [...output.slice(0, output.length - shared), ...after.slice(root.length)].join('/');
   return inStyle(value, moved + path.slice(stemOf(path).length));
 }
 
@@ -109,22 +119,19 @@ function inStyle(value: string, path: string): string {
   return value.startsWith('./') && !path.startsWith('.') ? `./${path}` : path;
 }
 
-/** Words of scripts that are the path of the moved file. */
+/** Words of scripts that are the path of a moved file. */
 function renameInScripts(
-  workspace: Workspace,
   path: string,
   text: string,
   folder: string,
-  from: string,
-  to: string,
+  moves: Map<string, string>,
   edits: EditsByFile,
 ): void {
-  if (isDeclarationFile(from)) return;
   for (const literal of strings(text, path, new Set(['scripts']))) {
     const raw = text.slice(literal.start, literal.end);
     const next = raw.replace(/[^\s'"\\;&|=]+/g, (word) => {
-      const isPath = joinInside(folder, word) === from && workspace.has(from);
-      return isPath ? inStyle(word, posix.relative(folder, to)) : word;
+      const to = moves.get(joinInside(folder, word) ?? '');
+      return to === undefined ? word : inStyle(word, posix.relative(folder, to));
     });
     if (next !== raw) edits.add(path, { ...literal, text: next });
   }

@@ -6,7 +6,7 @@ import type { Change } from './change.ts';
 import { manifestsAfterMove } from './manifest-edits.ts';
 import { ModuleResolver } from './module-resolver.ts';
 import { moduleSpecifiers, parseSource } from './module-specifiers.ts';
-import { isIndex, stemOf } from './paths.ts';
+import { isIndex, isJavaScript, stemOf } from './paths.ts';
 import { requireFile } from './rename-symbol.ts';
 import { specifierLike } from './specifier-style.ts';
 import { EditsByFile } from './text-edits.ts';
@@ -18,21 +18,40 @@ export function moveFile(workspace: Workspace, recipe: Extract<Recipe, { name: '
   const to = workspace.normalise(recipe.to);
   if (from === to) return { files: new Map(), summary: `${from} is there already` };
   requireFreePlace(workspace, to);
+  const moves = withDeclarations(workspace, from, to);
   const before = new ModuleResolver(workspace);
-  const manifests = manifestsAfterMove(workspace, before.configs, from, to);
-  const moved: Map<string, string | null> = new Map([...manifests, [from, null], [to, workspace.read(from)!]]);
+  const manifests = manifestsAfterMove(workspace, before.configs, moves);
+  const moved = new Map<string, string | null>(manifests);
+  for (const [old, place] of moves) moved.set(old, null).set(place, workspace.read(old) ?? '');
   const after = new ModuleResolver(workspace.with(moved));
   const packageName = before.packageOf(from)?.manifest.name;
   const edits = new EditsByFile();
   for (const path of workspace.sources) {
     const text = workspace.read(path);
-    if (text === undefined || !(path === from || mayImport(text, from, packageName))) continue;
-    mend(path, text, before, after, { from, to }, edits);
+    if (text === undefined || !(moves.has(path) || mayImport(text, from, packageName))) continue;
+    mend(path, text, before, after, moves, edits);
   }
-  const files: Map<string, string | null> = new Map([...edits.apply((path) => workspace.read(path)), ...manifests]);
-  files.set(to, files.get(from) ?? workspace.read(from)!);
-  files.set(from, null);
-  return { files, summary: `moved ${from} to ${to}: ${plural(files.size - 2, 'other file')} changed` };
+  const files = new Map<string, string | null>([...edits.apply((path) => workspace.read(path)), ...manifests]);
+  for (const [old, place] of moves) {
+    files.set(place, files.get(old) ?? workspace.read(old) ?? '');
+    files.set(old, null);
+  }
+  const others = files.size - 2 * moves.size;
+  return {
+    files,
+    summary: `moved ${[...moves.keys()].join(', ')} to ${[...moves.values()].join(', ')}: ${plural(others, 'other file')} changed`,
+  };
+}
+
+/** A JavaScript file takes the declarations beside it (`queue.d.ts`) along. */
+function withDeclarations(workspace: Workspace, from: string, to: string): Map<string, string> {
+  const moves = new Map([[from, to]]);
+  const declarations = (path: string) => stemOf(path) + posix.extname(path).replace(/^\.([cm]?)jsx?$/, '.d.$1ts');
+  if (isJavaScript(from) && isJavaScript(to) && workspace.has(declarations(from))) {
+    requireFreePlace(workspace, declarations(to));
+    moves.set(declarations(from), declarations(to));
+  }
+  return moves;
 }
 
 function requireFreePlace(workspace: Workspace, to: string): void {
@@ -52,28 +71,28 @@ function mend(
   text: string,
   before: ModuleResolver,
   after: ModuleResolver,
-  move: { from: string; to: string },
+  moves: Map<string, string>,
   edits: EditsByFile,
 ): void {
-  const place = path === move.from ? move.to : path;
+  const place = moves.get(path) ?? path;
   for (const literal of moduleSpecifiers(parseSource(path, text))) {
     const target = before.resolve(literal.text, path);
-    const newTarget = target === move.from ? move.to : target;
+    const newTarget = target === undefined ? undefined : (moves.get(target) ?? target);
     const stays =
       target === undefined
-        ? path !== move.from || !literal.text.startsWith('.')
+        ? place === path || !literal.text.startsWith('.')
         : after.resolve(literal.text, place) === newTarget;
     if (stays) continue;
     const specifier =
       target === undefined
-        ? unresolvedSpecifier(literal.text, move)
+        ? unresolvedSpecifier(literal.text, path, place)
         : specifierLike({ specifier: literal.text, from: path, target }, place, newTarget!, after);
     edits.add(path, { start: literal.getStart() + 1, end: literal.getEnd() - 1, text: specifier });
   }
 }
 
 /** A relative specifier of the moved file that leads to something unknown (a stylesheet, something generated): the same place from the new one. */
-function unresolvedSpecifier(specifier: string, { from, to }: { from: string; to: string }): string {
+function unresolvedSpecifier(specifier: string, from: string, to: string): string {
   const path = posix.relative(posix.dirname(to), posix.join(posix.dirname(from), specifier));
   return path.startsWith('.') ? path : `./${path}`;
 }

@@ -19,7 +19,7 @@ import type { Use } from './specifier-style.ts';
 import { SymbolProgram } from './symbol-program.ts';
 import { relocateUsers, withoutElement } from './symbol-users.ts';
 import type { Relocation } from './symbol-users.ts';
-import { EditsByFile, lineEnding } from './text-edits.ts';
+import { EditsByFile, lineEnding, withoutBlankStart } from './text-edits.ts';
 import type { TextEdit } from './text-edits.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -57,7 +57,7 @@ export function moveSymbol(workspace: Workspace, recipe: MoveSymbol): Change {
   for (const [file, editor] of editors) for (const edit of editor.edits()) edits.add(file.fileName.slice(1), edit);
   const files = new Map(edits.apply((path) => workspace.read(path)));
   if (!target) files.set(to, newFile(moved, wanted));
-  files.set(from, stillModule(files.get(from)!, from));
+  files.set(from, stillModule(withoutBlankStart(files.get(from)!, moved.file.text), from));
   refuseBroken(workspace, program, paths, files, to);
   const kept = keepExport ? `; ${from} still exports it, as part of its package's interface` : '';
   return { files, summary: `moved ${symbol} from ${from} to ${to}: ${plural(files.size, 'file')} changed${kept}` };
@@ -108,7 +108,7 @@ function wantedInTarget(relocation: Relocation, needs: Needs, target: ts.SourceF
     local: name,
     isType: isTypeName(moved.file, name),
   }));
-  for (const one of needs.imports) {
+  for (const one of [...needs.imports].sort((a, b) => a.pos - b.pos)) {
     const clause = ts.isImportClause(one) ? one : ts.isNamespaceImport(one) ? one.parent : one.parent.parent;
     if (!ts.isImportDeclaration(clause.parent)) continue;
     const { text } = clause.parent.moduleSpecifier as ts.StringLiteral;

@@ -5,11 +5,11 @@ export interface TextEdit {
   text: string;
 }
 
-/** Applies edits that do not overlap; those at the same place are applied in the order given. */
+/** Applies edits that do not overlap; at one place insertions come first, in the order given. */
 export function applyEdits(text: string, edits: TextEdit[]): string {
   const ordered = edits
     .map((edit, order) => ({ ...edit, order }))
-    .sort((a, b) => a.start - b.start || a.order - b.order);
+    .sort((a, b) => a.start - b.start || Number(a.end > a.start) - Number(b.end > b.start) || a.order - b.order);
   let result = '';
   let at = 0;
   for (const edit of ordered) {
@@ -48,4 +48,9 @@ export class EditsByFile {
   apply(read: (path: string) => string | undefined): Map<string, string> {
     return new Map([...this.#edits].map(([path, edits]) => [path, applyEdits(read(path) ?? '', edits)]));
   }
+}
+
+/** Takes away blank lines at the start that the text before the edits did not have. */
+export function withoutBlankStart(text: string, before: string): string {
+  return /^\s/.test(before) ? text : text.replace(/^(?:[ \t]*\r?\n)+/, '');
 }

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { notApplicable } from './change.ts';
+import { isDeclarationFile } from './paths.ts';
 import { listFiles } from './workspace-files.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -33,7 +34,7 @@ export async function writeChanges(workspace: Workspace, files: Map<string, stri
       else if (workspace.has(path)) replace(workspace, path, text, undo);
       else {
         made.push(path);
-        create(workspace, path, text, removed.length === 1 ? removed[0] : undefined, undo);
+        create(workspace, path, text, originOf(path, removed), undo);
       }
     }
     await refuseIgnored(workspace, made);
@@ -42,6 +43,11 @@ export async function writeChanges(workspace: Workspace, files: Map<string, stri
     for (const step of undo.reverse()) step();
     throw error;
   }
+}
+
+/** The file a new one takes the place of: the removed one of the same kind. */
+function originOf(path: string, removed: string[]): string | undefined {
+  return removed.find((one) => isDeclarationFile(one) === isDeclarationFile(path));
 }
 
 function replace(workspace: Workspace, path: string, text: string, undo: (() => void)[]): void {
