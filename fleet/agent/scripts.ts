@@ -11,7 +11,7 @@ set -C; { echo $$ > "$1/pid"; } 2>/dev/null || exit 125; set +C
 trap : HUP INT QUIT TERM
 [ -z "$3" ] || printf '%s\\n' "$3"
 exec 3>&2 2>/dev/null
-sh -c "$2" 2>&3 3>&-
+(exec sh -c "$2" 2>&3 3>&-)
 echo $? > "$1/exit"
 `;
 

@@ -62,6 +62,8 @@ function connectOnce({ host, port, user, methods, check, serverHostKey }: Attemp
       client.destroy();
       reject(refused ?? translate(error, address));
     };
+    // It may report further errors while it is being destroyed, and later; without a listener each would end the process.
+    client.on('error', () => {});
     client.once('error', fail);
     client.once('close', () =>
       fail(
@@ -71,8 +73,6 @@ function connectOnce({ host, port, user, methods, check, serverHostKey }: Attemp
     client.once('ready', () => {
       client.off('error', fail);
       client.removeAllListeners('close');
-      // From here on the streams of its channels tell; an error without a listener would end the process.
-      client.on('error', () => {});
       client.setNoDelay(true);
       resolve({ client, hostKey });
     });
