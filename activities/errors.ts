@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
 
@@ -11,8 +12,11 @@ const passing = new Set<ErrorCode>([
   'internal',
 ]);
 
+/** An error that nobody foresaw may be a passing one; after this many tries it is a defect, and the job says so instead of trying for ever. */
+const triesOfTheUnforeseen = 3;
+
 /** The one place where errors of the parts below become Temporal failures. */
-export function toFailure(error: unknown): unknown {
+function toFailure(error: unknown, attempt: number): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof HelixError) {
     return ApplicationFailure.create({
@@ -22,7 +26,13 @@ export function toFailure(error: unknown): unknown {
       cause: error,
     });
   }
-  return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return ApplicationFailure.create({
+    message,
+    type: 'internal',
+    nonRetryable: attempt >= triesOfTheUnforeseen,
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
 }
 
 /** Wraps every activity of a group so that what it throws is translated. */
@@ -33,7 +43,7 @@ export function translateErrors<T extends Record<string, (...args: never[]) => P
       try {
         return await activity(...args);
       } catch (error) {
-        throw toFailure(error);
+        throw toFailure(error, Context.current().info.attempt);
       }
     },
   ]);

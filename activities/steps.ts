@@ -44,9 +44,14 @@ export function createStepActivities(deps: StepDeps) {
   return translateErrors({
     /** Runs a step, or returns what an earlier attempt or an equal step came to. Re-attaches to an execution that is under way. */
     async runStep({ context, spec }: StepInput): Promise<StepResult> {
-      const { info } = Context.current();
+      const activity = Context.current();
+      const { info } = activity;
       const details: HeartbeatDetails = { ...(info.heartbeatDetails as HeartbeatDetails | undefined) };
-      const run = new StepRun(deps, context, spec, info, details);
+      const claimed = (node: string): void => {
+        details.node = node;
+        activity.heartbeat(details);
+      };
+      const run = new StepRun(deps, context, spec, info, details.node, claimed);
       return await withHeartbeat(
         (signal) => run.result(signal),
         () => details,
@@ -60,15 +65,24 @@ class StepRun {
   private readonly context: StepContext;
   private readonly spec: StepSpec;
   private readonly attempt: number;
-  private readonly details: HeartbeatDetails;
+  private readonly earlierNode: string | undefined;
+  private readonly onClaimed: (node: string) => void;
   private readonly identity: StepIdentity;
 
-  constructor(deps: StepDeps, context: StepContext, spec: StepSpec, info: Info, details: HeartbeatDetails) {
+  constructor(
+    deps: StepDeps,
+    context: StepContext,
+    spec: StepSpec,
+    info: Info,
+    earlierNode: string | undefined,
+    onClaimed: (node: string) => void,
+  ) {
     this.deps = deps;
     this.context = context;
     this.spec = spec;
     this.attempt = info.attempt;
-    this.details = details;
+    this.earlierNode = earlierNode;
+    this.onClaimed = onClaimed;
     const { jobId, taskId, title, phase } = context;
     this.identity = { jobId, taskId, title, phase, executionId: executionIdOf(info) };
   }
@@ -76,17 +90,17 @@ class StepRun {
   async result(signal: AbortSignal): Promise<StepResult> {
     const { database } = this.deps;
     const { executionId } = this.identity;
-    if (this.attempt > 1) {
-      const earlier = await findStep(database, executionId);
-      if (earlier?.result) return earlier.result;
-      // A heartbeat that never arrived must not lose the node: the record was written before the command started.
-      this.details.node ??= earlier?.step.node ?? undefined;
-    }
+    const earlier = this.attempt > 1 ? await findStep(database, executionId) : undefined;
+    if (earlier?.result) return earlier.result;
     const cached = await this.fromCache();
     if (cached) return cached;
-    const lease = await this.place(signal);
+    // A heartbeat that never arrived must not lose the node: the record was written before the command started.
+    const lease = await this.place(signal, this.earlierNode ?? earlier?.step.node ?? undefined);
     try {
       return await this.runOn(lease.node, signal);
+    } catch (error) {
+      if (!signal.aborted) await this.byTheWay(() => this.sayInterrupted(lease.node, error));
+      throw error;
     } finally {
       lease.release();
     }
@@ -116,7 +130,7 @@ class StepRun {
   }
 
   /** Waits for a slot; says so when nobody serves the class, and gives up after the limit. */
-  private async place(signal: AbortSignal): Promise<SlotLease> {
+  private async place(signal: AbortSignal, attachTo: string | undefined): Promise<SlotLease> {
     const { allocator, roster, database } = this.deps;
     const { class: className } = this.spec;
     const waitMs = this.context.nodeWaitMs;
@@ -124,8 +138,8 @@ class StepRun {
     let timer: NodeJS.Timeout | undefined;
     const onUnserved = (): void => {
       const deadline = new Date(Date.now() + waitMs).toISOString();
-      void this.whileWaiting(() => setWaiting(database, this.identity));
-      void this.whileWaiting(() =>
+      void this.byTheWay(() => setWaiting(database, this.identity));
+      void this.byTheWay(() =>
         this.say('waiting', { type: 'step.waiting', ...this.identity, class: className, deadline }),
       );
       timer = setTimeout(() => {
@@ -141,7 +155,7 @@ class StepRun {
     try {
       return await allocator.acquire(className, {
         signal: AbortSignal.any([signal, limit.signal]),
-        attachTo: this.details.node,
+        attachTo,
         onUnserved,
       });
     } finally {
@@ -149,14 +163,14 @@ class StepRun {
     }
   }
 
-  /** What is told while waiting must not fail the step when the database is away for a moment. */
-  private async whileWaiting(write: () => Promise<unknown>): Promise<void> {
+  /** What is told by the way must not fail the step when the database is away for a moment. */
+  private async byTheWay(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
     } catch (error) {
       this.deps.logger.warn(
         { err: error, executionId: this.identity.executionId },
-        'could not record that a step waits',
+        'could not record what a step is at',
       );
     }
   }
@@ -204,22 +218,11 @@ class StepRun {
         logOffset: await logs.size(executionId),
         logLimitBytes,
         onLog: (chunk, offset) => writer.write(chunk, offset),
-        onStarted: () => {
-          this.details.node = node.name;
-          Context.current().heartbeat(this.details);
-        },
+        onStarted: () => this.onClaimed(node.name),
         signal: control.signal,
       });
     } catch (error) {
       if (error === DETACH) throw signal.reason;
-      if (error instanceof HelixError && error.code === 'node.lost') {
-        await this.say(`interrupted:${this.attempt}`, {
-          type: 'step.interrupted',
-          ...this.identity,
-          node: node.name,
-          reason: error.message,
-        });
-      }
       throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -270,6 +273,11 @@ class StepRun {
       durationMs,
       logBytes,
     });
+  }
+
+  private async sayInterrupted(node: string, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    await this.say(`interrupted:${this.attempt}`, { type: 'step.interrupted', ...this.identity, node, reason });
   }
 
   private async say(key: string, data: JobEventData): Promise<void> {

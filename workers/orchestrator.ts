@@ -2,6 +2,7 @@ import { Worker } from '@temporalio/worker';
 import { createAnalysisActivities } from '../activities/analysis.ts';
 import { createRecordActivities } from '../activities/records.ts';
 import { createReportActivities } from '../activities/reports.ts';
+import { temporalConnection } from '../config/temporal-profile.ts';
 import { registerSearchAttributes } from '../infra/temporal/search-attributes.ts';
 import { orchestratorTaskQueue } from '../workflows/task-queues.ts';
 import type { Foundation } from './support/foundation.ts';
@@ -12,7 +13,7 @@ import { workflowBundle } from './support/workflow-bundle.ts';
 export async function startOrchestrator(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, stores, webUrl } = foundation;
   const { namespace } = config.temporal;
-  await registerSearchAttributes(connection, namespace);
+  await registerSearchAttributes(temporalConnection(config) ?? {}, namespace);
   const worker = await Worker.create({
     connection,
     namespace,

@@ -4,6 +4,7 @@ import { type BlobStore, createBlobStore } from '../../blobs/blob-store.ts';
 import { createStepLogs, type StepLogs } from '../../blobs/step-logs.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
+import { temporalConnection } from '../../config/temporal-profile.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { ProjectId } from '../../contracts/snapshot.ts';
 import { type Database, openDatabase } from '../../db/database.ts';
@@ -33,21 +34,17 @@ export async function lay(name: string): Promise<Foundation> {
   const config = loadConfig();
   const logger = createLogger(name, { level: config.log.level });
   const { url } = config.database;
-  const { address, namespace, uiUrl } = config.temporal;
+  const { namespace, uiUrl } = config.temporal;
   if (!url)
     throw new HelixError(
       'usage.invalid',
       'no database is configured: set DATABASE_URL, or start the embedded stack with "helix up"',
     );
-  if (!address)
-    throw new HelixError(
-      'usage.invalid',
-      'no Temporal server is configured: set TEMPORAL_ADDRESS, or start the embedded stack with "helix up"',
-    );
+  const temporal = temporalConnection(config);
   const database = openDatabase(url, { logger });
   await untilReachable('PostgreSQL', logger, () => migrate(database));
-  const connection = await untilReachable(`Temporal at ${address}`, logger, () =>
-    NativeConnection.connect({ address }),
+  const connection = await untilReachable(`Temporal at ${temporal?.address}`, logger, () =>
+    NativeConnection.connect(temporal),
   );
   const path = (...parts: string[]): string => join(config.home, ...parts);
   const stores = new Map<ProjectId, Promise<SnapshotStore>>();

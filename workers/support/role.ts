@@ -24,7 +24,7 @@ export async function runRoles(name: string, start: StartRole[]): Promise<void> 
     ),
     telemetryOptions: { logging: { filter: 'temporalio_sdk_core=WARN', forward: {} } },
   });
-  const foundation = await lay(name);
+  const foundation = await layOrExit(name);
   const { logger } = foundation;
   const roles: Role[] = [];
   const stop = (): void => {
@@ -45,6 +45,15 @@ export async function runRoles(name: string, start: StartRole[]): Promise<void> 
   await foundation.close();
   logger.info('stopped');
   process.exit();
+}
+
+async function layOrExit(name: string): Promise<Foundation> {
+  try {
+    return await lay(name);
+  } catch (error) {
+    console.log(JSON.stringify({ level: 'fatal', name, msg: error instanceof Error ? error.message : String(error) }));
+    process.exit(1);
+  }
 }
 
 /** A role that is one Temporal Worker. */
