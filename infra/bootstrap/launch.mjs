@@ -135,13 +135,8 @@ async function ensureInstalled(folder, what, node) {
       const seconds = () => Math.round((Date.now() - startedAt) / 1000);
       const timer = setInterval(() => say(`installing ${what} (${seconds()} s)`), 10_000);
       try {
-        const code = await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-          cwd: folder,
-          env: environment(node),
-        });
-        if (code !== 0 || !isInstalled(folder)) {
-          throw new Error(`${what} could not be installed: "npm ci" in ${folder} ended with exit code ${code}`);
-        }
+        await npmInstall(folder, node);
+        if (!isInstalled(folder)) throw new Error(`${what} could not be installed: npm left no record in ${folder}`);
         say(`installed ${what} in ${seconds()} s`);
       } finally {
         clearInterval(timer);
@@ -149,6 +144,25 @@ async function ensureInstalled(folder, what, node) {
     },
     waiting,
   );
+}
+
+/**
+ * By `npm ci`. That refuses a lock file without an entry for each other platform's optional packages, which is how npm writes one where
+ * the registry does not have them; `npm install --no-save` takes the same versions from the same file and leaves it as it is.
+ */
+async function npmInstall(folder, node) {
+  const options = { cwd: folder, env: environment(node), stdio: ['ignore', 2, 'pipe'] };
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const words = [];
+  const keep = (child) => child.stderr.on('data', (chunk) => words.push(chunk));
+  let code = await runNpm(['ci', ...flags], options, keep);
+  if (code !== 0 && Buffer.concat(words).includes('EUSAGE')) {
+    words.length = 0;
+    code = await runNpm(['install', '--no-save', ...flags], options, keep);
+  }
+  process.stderr.write(Buffer.concat(words));
+  if (code !== 0)
+    throw new Error(`npm could not install what ${join(folder, 'package-lock.json')} lists (exit code ${code})`);
 }
 
 function isInstalled(folder) {
@@ -165,9 +179,10 @@ function remember(node) {
 }
 
 /** Runs the npm this was called by, else the one on PATH. */
-function runNpm(args, options) {
+function runNpm(args, options, onStart) {
   const script = process.env.npm_execpath;
-  return script?.endsWith('.js') ? run(process.execPath, [script, ...args], options) : run('npm', args, options);
+  const [program, ...before] = script?.endsWith('.js') ? [process.execPath, script] : ['npm'];
+  return run(program, [...before, ...args], options, onStart);
 }
 
 /** Without what npm adds to the environment of its scripts: the steps of jobs on this machine inherit it. */
@@ -195,8 +210,9 @@ function runNode(node, args, options = {}) {
 }
 
 /** Runs a program; its output goes to standard error unless `stdio` says otherwise. Returns its exit code. */
-async function run(program, args, options = {}) {
+async function run(program, args, options = {}, onStart = () => undefined) {
   const child = spawn(program, args, { stdio: ['ignore', 2, 2], ...options });
+  onStart(child);
   return exitCode(child);
 }
 
