@@ -3,6 +3,7 @@ import type { JobEvent, JobEventData } from '../contracts/event.ts';
 import { isFinalJobStatus, jobStatusSchema } from '../contracts/job.ts';
 import type { Queryable } from './database.ts';
 import { toJsonb } from './json.ts';
+import { redactEvent } from './redact.ts';
 
 /** Notified with a job's id whenever its events or its status changed. */
 export const eventsChannel = 'helix_events';
@@ -45,7 +46,7 @@ export async function appendEvents(database: Queryable, jobId: string, events: r
         jobId,
         events.map(({ key }) => key),
         events.map(({ at }) => at),
-        events.map(({ data }) => toJsonb(data)),
+        events.map(({ data }) => toJsonb(redactEvent(data))),
         rows[0].last_seq,
         eventsChannel,
       ],

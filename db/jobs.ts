@@ -3,7 +3,7 @@ import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView } from '../c
 import type { Queryable } from './database.ts';
 import { eventsChannel } from './events.ts';
 import { toJsonb } from './json.ts';
-import { redactRequest } from './redact-request.ts';
+import { redactRequest } from './redact.ts';
 
 const finalStatuses = jobStatusSchema.options.filter(isFinalJobStatus);
 

@@ -5,12 +5,17 @@ import { type View } from './view.ts';
 
 /** One JSON object per line: the events with their `type` at the top, and the result last. */
 export class JsonView implements View {
+  #isAway = false;
+
   event({ jobId, seq, at, data }: JobEvent): void {
+    this.#isAway = false;
     printJsonLine({ ...data, jobId, seq, at });
   }
 
-  away(awayMs: number): void {
-    process.stderr.write(`helix: the API is away for ${Math.round(awayMs)} ms, trying again\n`);
+  away(): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    process.stderr.write('the API is away; the job goes on, trying again\n');
   }
 
   suspend(): void {}

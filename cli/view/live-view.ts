@@ -83,7 +83,7 @@ export class LiveView implements View {
     const now = Date.now();
     const mark = spinner[this.#frame++ % spinner.length]!;
     const phase = [...this.#progress.phases].find(([, { result }]) => result === null)?.[0];
-    const state = held ?? phase ?? 'starting';
+    const state = held ?? phase ?? (this.#progress.phases.size === 0 ? 'starting' : 'finishing');
     const elapsed = startedAt === null ? '' : ` · ${formatDuration(now - startedAt)}`;
     const lines = [
       `${style('cyan', mark)} ${style('bold', state)} · ${stepsRun} steps run, ${stepsCached} from the cache${elapsed}`,

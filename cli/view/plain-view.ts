@@ -1,6 +1,5 @@
 import type { JobEvent } from '../../contracts/event.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
-import { formatDuration } from '../text/duration.ts';
 import { describeEvent } from './describe-event.ts';
 import { describeResult } from './summary.ts';
 import { type View } from './view.ts';
@@ -15,10 +14,10 @@ export class PlainView implements View {
     if (text !== undefined) process.stdout.write(`${new Date(event.at).toLocaleTimeString('en-GB')} ${text}\n`);
   }
 
-  away(awayMs: number): void {
+  away(): void {
     if (this.#isAway) return;
     this.#isAway = true;
-    process.stderr.write(`the API has been away for ${formatDuration(awayMs)}; the job goes on, trying again\n`);
+    process.stderr.write('the API is away; the job goes on, trying again\n');
   }
 
   suspend(): void {}

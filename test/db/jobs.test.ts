@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { jobRequestSchema, jobViewSchema } from '../../contracts/job.ts';
+import { appendEvents } from '../../db/events.ts';
 import { getJob, insertJob, listJobs, updateJob } from '../../db/jobs.ts';
 import { addJob, resultOf } from './samples.ts';
 import { withSchema } from './with-schema.ts';
@@ -31,8 +32,18 @@ describe('the records of jobs', function () {
         'ssh://git:hunter2@example.com/a.git',
       ];
       for (const location of locations) await addJob(database, { source: { location }, env: { TOKEN: 'hunter2' } });
-      await addJob(database, { source: { location: 'ssh://git@example.com/a.git' } });
-      const { rows } = await database.query<{ text: string }>('select jobs::text as text from jobs');
+      const last = await addJob(database, { source: { location: 'ssh://git@example.com/a.git' } });
+      const at = new Date().toISOString();
+      const started = (location: string) => ({
+        key: location,
+        at,
+        data: { type: 'job.started' as const, goal: '', location },
+      });
+      await appendEvents(database, last, locations.map(started));
+      const { rows } = await database.query<{ text: string }>(
+        'select jobs::text as text from jobs union all select data::text from job_events',
+      );
+      assert.equal(rows.length, 7);
       for (const { text } of rows) assert.doesNotMatch(text, /hunter2/);
       const { jobs } = await listJobs(database, { limit: 4 });
       assert.equal(jobs[0]?.request.source.location, 'ssh://git@example.com/a.git');

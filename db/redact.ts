@@ -1,3 +1,4 @@
+import type { JobEventData } from '../contracts/event.ts';
 import type { JobRequest } from '../contracts/job.ts';
 
 const hidden = '***';
@@ -9,6 +10,11 @@ export function redactRequest(request: JobRequest): JobRequest {
     env: Object.fromEntries(Object.keys(request.env).map((name) => [name, hidden])),
     source: { ...request.source, location: redactLocation(request.source.location) },
   };
+}
+
+/** The event without credentials in the address of the job's source. */
+export function redactEvent(data: JobEventData): JobEventData {
+  return data.type === 'job.started' ? { ...data, location: redactLocation(data.location) } : data;
 }
 
 /** An https address often carries a token as its user or password; for ssh the user is part of the address. */
