@@ -11,7 +11,7 @@ export interface Reference {
 
 /**
  * Every place that says `name` and means one of `declarations`, through imports, re-exports, namespaces and CommonJS exports.
- * A name somebody chose for themselves (`import { name as other }`) is not followed. Names bound from a module's exports
+ * Another name for it (`import { name as other }`) is not touched. Names bound from a module's exports
  * (`const { name } = require(…)`) count as the thing itself, as imports do.
  */
 export function findReferences(

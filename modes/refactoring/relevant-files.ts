@@ -4,12 +4,6 @@ import type { Workspace } from './workspace.ts';
 /** What hands names on without naming them: `export *`, namespaces, and the ways of CommonJS and dynamic import. */
 const passesNamesOn = /\bexport\s*\*|\*\s*as\s|\bmodule\.exports\b|\brequire\s*\(|\bimport\s*\(|\bexport\s*=/;
 
-/** Files that name one of the identifiers, sorted. */
-export function filesNaming(workspace: Workspace, names: string[]): string[] {
-  const pattern = wordPattern(names);
-  return workspace.sources.filter((path) => pattern.test(workspace.read(path) ?? ''));
-}
-
 /** The files whose contents can bear on what a top-level name means anywhere: those that say it and those that may hand it on. */
 export function filesThatMatter(workspace: Workspace, names: string[]): string[] {
   const pattern = wordPattern(names);

@@ -1,7 +1,13 @@
 import { posix } from 'node:path';
 import { ts } from 'ts-morph';
 import { joinInside } from './paths.ts';
-import type { Workspace } from './workspace.ts';
+
+/** Files to read configurations from. */
+interface TextFiles {
+  readonly paths: string[];
+  has(path: string): boolean;
+  read(path: string): string | undefined;
+}
 
 /** What a tsconfig says about where modules and their output are; folders are workspace-relative. */
 export interface ConfigFile {
@@ -31,16 +37,16 @@ export function isConfigFile(path: string): boolean {
 }
 
 /** Every tsconfig and jsconfig of the workspace, `tsconfig.json` before its siblings. */
-export function readConfigFiles(workspace: Workspace): ConfigFile[] {
-  return workspace.paths
+export function readConfigFiles(files: TextFiles): ConfigFile[] {
+  return files.paths
     .filter(isConfigFile)
-    .map((path) => readConfig(workspace, path, path, new Set()))
+    .map((path) => readConfig(files, path, path, new Set()))
     .sort((a, b) => posix.basename(a.path).length - posix.basename(b.path).length);
 }
 
 /** Folders that compilers write to. A project compiled in place has none. */
-export function outputFolders(workspace: Workspace): string[] {
-  const folders = readConfigFiles(workspace).flatMap(({ path, outDirs, rootDir }) =>
+export function outputFolders(files: TextFiles): string[] {
+  const folders = readConfigFiles(files).flatMap(({ path, outDirs, rootDir }) =>
     outDirs.filter((folder) => {
       const holdsSources = [posix.dirname(path), rootDir ?? '.'].some(
         (root) => root === folder || root.startsWith(`${folder}/`),
@@ -52,14 +58,14 @@ export function outputFolders(workspace: Workspace): string[] {
 }
 
 /** `owner` is the config whose folder `${configDir}` means; options of `extends` are relative to the file they are written in. */
-function readConfig(workspace: Workspace, path: string, owner: string, seen: Set<string>): ConfigFile {
+function readConfig(files: TextFiles, path: string, owner: string, seen: Set<string>): ConfigFile {
   seen.add(path);
-  const raw = (ts.parseConfigFileTextToJson(path, workspace.read(path) ?? '{}').config ?? {}) as RawConfig;
+  const raw = (ts.parseConfigFileTextToJson(path, files.read(path) ?? '{}').config ?? {}) as RawConfig;
   const config: ConfigFile = { path: owner, paths: [], outDirs: [] };
   for (const base of [raw.extends ?? []].flat()) {
-    const inherited = baseConfigPath(workspace, path, base);
+    const inherited = baseConfigPath(files, path, base);
     if (inherited === undefined || seen.has(inherited)) continue;
-    Object.assign(config, readConfig(workspace, inherited, owner, seen), { path: owner });
+    Object.assign(config, readConfig(files, inherited, owner, seen), { path: owner });
   }
   const options = raw.compilerOptions ?? {};
   const locate = (text: string) =>
@@ -83,10 +89,10 @@ function readConfig(workspace: Workspace, path: string, owner: string, seen: Set
   return config;
 }
 
-function baseConfigPath(workspace: Workspace, from: string, base: string): string | undefined {
+function baseConfigPath(files: TextFiles, from: string, base: string): string | undefined {
   if (typeof base !== 'string' || !base.startsWith('.')) return undefined;
   const path = joinInside(posix.dirname(from), base);
   return [path, `${path}.json`, `${path}/tsconfig.json`].find(
-    (candidate) => candidate !== undefined && workspace.has(candidate),
+    (candidate) => candidate !== undefined && files.has(candidate),
   );
 }

@@ -72,16 +72,18 @@ export class Workspace {
     return overlay;
   }
 
-  /** Where `path` is on this machine. Throws a HelixError when the way there leads out of the workspace or through a symlink. */
+  /** Where `path` is on this machine. Throws a HelixError when the way there leads through a symlink or a file. */
   locate(path: string): string {
     let current = this.root;
-    for (const part of path.split('/')) {
+    const parts = path.split('/');
+    for (const [index, part] of parts.entries()) {
       current = join(current, part);
-      if (lstatSync(current, { throwIfNoEntry: false })?.isSymbolicLink()) {
-        throw notApplicable(
-          `${path} leads through the symbolic link ${current.slice(this.root.length + 1)}: name the real file.`,
-        );
-      }
+      const entry = lstatSync(current, { throwIfNoEntry: false });
+      const name = parts.slice(0, index + 1).join('/');
+      if (entry?.isSymbolicLink())
+        throw notApplicable(`${path} leads through the symbolic link ${name}: name the real file.`);
+      if (entry && !entry.isDirectory() && index < parts.length - 1)
+        throw notApplicable(`${name} is a file, so ${path} cannot be below it.`);
     }
     return current;
   }
