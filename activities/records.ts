@@ -16,9 +16,12 @@ export function createRecordActivities({ database, webUrl }: RecordDeps) {
     /** Writes a job's state and its new events. Safe to repeat. */
     async recordProgress({ job, events, patch }: ProgressRecord): Promise<void> {
       const { jobId, workflowId, project, request } = job;
-      await insertJob(database, { jobId, workflowId, project, request, webUrl: webUrl(workflowId) });
-      await updateJob(database, jobId, patch);
-      if (events.length > 0) await appendEvents(database, jobId, events);
+      // Together, so that whoever sees an event sees the state that goes with it.
+      await database.transaction(async (transaction) => {
+        await insertJob(transaction, { jobId, workflowId, project, request, webUrl: webUrl(workflowId) });
+        await updateJob(transaction, jobId, patch);
+        if (events.length > 0) await appendEvents(transaction, jobId, events);
+      });
     },
   });
 }

@@ -27,7 +27,7 @@ const { importSource, publish } = proxyActivities<ReturnType<typeof createSource
   // A first fetch of a large repository over a slow line.
   startToCloseTimeout: '60m',
   heartbeatTimeout: '30s',
-  retry: { maximumInterval: '30s', maximumAttempts: 5 },
+  retry: { maximumInterval: '30s', maximumAttempts: 3 },
 });
 
 const workflowOfMode = { planning, building, testing, refactoring } satisfies Record<

@@ -44,7 +44,7 @@ describe('what bad input gets', function () {
 
   it('a path that is no repository, or is not there', async () => {
     await mkdir(join(dir, 'empty'));
-    await refused(2, /not a git repository|no git repository/i, '--repo', join(dir, 'empty'));
+    await refused(2, /is not in a git repository/, '--repo', join(dir, 'empty'));
     await refused(2, /does not exist|no such/i, '--repo', join(dir, 'nowhere'));
   });
 
@@ -89,7 +89,7 @@ describe('what bad input gets', function () {
     const { code, result, events } = await stack.run(['--repo', repository, '--node-class', 'quantum']);
     assert.equal(code, 1);
     assert.match(result.reason!.message, /no healthy node serves .*quantum.*local lacks quantum/s);
-    assert.ok(events.some((event) => (event as { data?: { type: string } }).data?.type === 'step.waiting'));
+    assert.ok(events.some((event) => (event as { type: string }).type === 'step.waiting'));
   });
 
   it('a test command that changes and deletes files', async () => {
