@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import type * as envconfigModule from '@temporalio/envconfig';
 import type { ClientConfigProfile, ClientConnectConfig, LoadClientProfileOptions } from '@temporalio/envconfig';
 import { HelixError } from '../contracts/error.ts';
 import type { Config } from './schema.ts';
@@ -32,8 +33,8 @@ export function readTemporalProfile(env: NodeJS.ProcessEnv, name: string | undef
 }
 
 /** Loaded only when it is needed: it brings the SDK's encoders with it, which a plain command does not want to wait for. */
-function envconfig(): typeof import('@temporalio/envconfig') {
-  return createRequire(import.meta.url)('@temporalio/envconfig') as typeof import('@temporalio/envconfig');
+function envconfig(): typeof envconfigModule {
+  return createRequire(import.meta.url)('@temporalio/envconfig') as typeof envconfigModule;
 }
 
 function usesEnvconfig(env: NodeJS.ProcessEnv, profile: string | undefined): boolean {

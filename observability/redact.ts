@@ -46,5 +46,10 @@ function redact(value: unknown, above: object[]): unknown {
 
 function plainError(error: Error): Record<string, unknown> {
   const { name, message, stack, cause } = error;
-  return { ...error, type: name, message, stack, ...(cause === undefined ? {} : { cause }) };
+  return Object.assign(Object.fromEntries(Object.entries(error)), {
+    type: name,
+    message,
+    stack,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

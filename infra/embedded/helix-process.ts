@@ -42,7 +42,7 @@ function settingVariables(config: Config): Record<string, string> {
       (section, key) => (section as Record<string, unknown> | undefined)?.[key],
       config,
     );
-    if (value !== undefined) variables[variable] = String(value);
+    if (value !== undefined) variables[variable] = typeof value === 'string' ? value : JSON.stringify(value);
   }
   return variables;
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { processStart } from '../../infra/bootstrap/lock.mjs';
 import { down, readStackState, status } from '../../infra/embedded/stack.ts';
 import { readStackFile, writeStackFile } from '../../infra/embedded/state.ts';
@@ -13,7 +14,7 @@ import { eventually, withStack } from './with-stack.ts';
 import type { TestStack } from './with-stack.ts';
 
 async function query(url: string, statement: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return (await client.query(statement)).rows;
@@ -116,13 +117,16 @@ describe('the embedded stack', () => {
     await withStack(async (stack) => {
       await stack.up();
       for (const name of ['supervisor', 'helix', 'temporal', 'postgres'] as const) await kill(stack, name);
-      // Every pid on record now belongs to someone else: this test.
+      // Every pid on record now belongs to someone else: this test, and for PostgreSQL a process of its own account,
+      // because it takes processes of other accounts for no server anyway.
       const file = readStackFile(stack.config.home)!;
       const reuse = (identity: { pid: number; start: string } | null) => identity && { ...identity, pid: process.pid };
       const parts = file.parts.map((part) => ({ ...part, identity: reuse(part.identity) }));
       writeStackFile(stack.config.home, { ...file, supervisor: reuse(file.supervisor)!, parts });
       const pidFile = join(stack.config.home, 'postgres', 'postmaster.pid');
-      await writeFile(pidFile, (await readFile(pidFile, 'utf8')).replace(/^\d+/, String(process.pid)));
+      const { uid, gid } = await stat(pidFile);
+      const bystander = spawn('sleep', ['60'], process.getuid?.() === 0 ? { uid, gid } : {});
+      await writeFile(pidFile, (await readFile(pidFile, 'utf8')).replace(/^\d+/, String(bystander.pid)));
       for (const lock of ['supervisor.lock', 'stack.lock']) {
         await writeFile(
           join(stack.config.home, lock),
@@ -135,6 +139,7 @@ describe('the embedded stack', () => {
         recovered.processes.map(({ state }) => state),
         ['running', 'running', 'running', 'running'],
       );
+      assert.ok(bystander.kill('SIGTERM'), 'the other process was left alone');
     });
   });
 

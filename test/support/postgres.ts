@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { anyFreePort } from '../../infra/embedded/ports.ts';
 import { isPostgresReady, postgresUrl, preparePostgres } from '../../infra/embedded/postgres.ts';
 import { atEndOfTests } from './hooks.ts';
@@ -37,7 +37,7 @@ async function start(): Promise<{ port: number }> {
 }
 
 async function administer(port: number, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: postgresUrl({ port, password }, 'postgres') });
+  const client = new Client({ connectionString: postgresUrl({ port, password }, 'postgres') });
   await client.connect();
   try {
     await client.query(statement);
