@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { openStore } from '../snapshots/store.ts';
+import { openWorkspace } from '../snapshots/workspace.ts';
+import type { BenchRow } from './row.ts';
+
+const files = 10_000;
+const rounds = 20;
+
+/** A snapshot of a repository of 10,000 files after one change, against `git status` on the same files after the same change. */
+export async function benchSnapshot(): Promise<BenchRow[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'helix-bench-'));
+  try {
+    const [ours, peer] = [join(dir, 'ours'), join(dir, 'peer')];
+    await Promise.all([fill(ours), fill(peer)]);
+    await git(peer, 'init', '-q');
+    await git(peer, 'add', '-A');
+    await git(peer, '-c', 'user.name=bench', '-c', 'user.email=bench@localhost', 'commit', '-q', '-m', 'files');
+    const workspace = await openWorkspace(await openStore(join(dir, 'store')), ours, { exclude: [] });
+    await workspace.capture();
+
+    let change = 0;
+    const capture = async (): Promise<number> => {
+      await writeFile(join(ours, pathOf(4321)), `changed ${change++}\n`);
+      return timed(() => workspace.capture());
+    };
+    const status = async (): Promise<number> => {
+      await writeFile(join(peer, pathOf(4321)), `changed ${change++}\n`);
+      return timed(() => git(peer, 'status', '--porcelain'));
+    };
+    const name = `snapshot of ${files} files after one change`;
+    return [
+      await compare(`${name}, against git status`, capture, status, '<= 3'),
+      await compare('A/A: git status against git status', status, status, '1 (error bar)'),
+    ];
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function pathOf(index: number): string {
+  return `package-${index % 20}/src/folder-${index % 500}/file-${index}.ts`;
+}
+
+async function fill(dir: string): Promise<void> {
+  for (let index = 0; index < files; index++) {
+    const file = join(dir, pathOf(index));
+    if (index < 500) await mkdir(join(file, '..'), { recursive: true });
+    await writeFile(file, `export const value${index} = ${index};\n`.repeat(20));
+  }
+}
+
+/** Medians over interleaved rounds, in the order ABBA so that a drift of the machine hits both sides alike. */
+async function compare(
+  name: string,
+  ours: () => Promise<number>,
+  peer: () => Promise<number>,
+  target: string,
+): Promise<BenchRow> {
+  for (let warm = 0; warm < 2; warm++) {
+    await ours();
+    await peer();
+  }
+  const pairs: { ours: number; peer: number }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const [a, b, c, d] = [await ours(), await peer(), await peer(), await ours()];
+    pairs.push({ ours: (a + d) / 2, peer: (b + c) / 2 });
+  }
+  return {
+    name,
+    ours: median(pairs.map((pair) => pair.ours)),
+    peer: median(pairs.map((pair) => pair.peer)),
+    unit: 'ms',
+    ratio: median(pairs.map((pair) => pair.ours / pair.peer)),
+    target,
+  };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+}
+
+async function git(cwd: string, ...args: string[]): Promise<void> {
+  await promisify(execFile)('git', args, { cwd, maxBuffer: 1 << 28 });
+}
