@@ -28,11 +28,17 @@ export function quoteFailures(reports: TestReport[], logs: ReadonlyMap<string, s
 }
 
 function quotesOf(report: TestReport, log: string | undefined): string[] {
-  const failed = report.cases.filter((each) => each.status === 'failed');
+  const failed = report.cases.filter((each) => each.status === 'failed' && !failsByItsParts(each, report.cases));
   if (failed.length > 0) return failed.map((each) => quoteCase(report.task, each));
   if (report.failure === undefined) return [];
   const tail = log === undefined ? [] : usefulTail(readableLog(log).split('\n'));
   return [[`✖ ${report.task}: ${report.failure}`, ...tail.map((line) => `    ${line}`)].join('\n')];
+}
+
+/** A Go test that says nothing itself and failed because subtests did. */
+function failsByItsParts({ suite, name, output }: TestCase, cases: TestCase[]): boolean {
+  if (output) return false;
+  return cases.some((other) => other.status === 'failed' && other.suite === suite && other.name.startsWith(`${name}/`));
 }
 
 function quoteCase(task: string, { suite, name, message, output }: TestCase): string {
@@ -54,9 +60,10 @@ function isRunnerFrame(line: string): boolean {
   );
 }
 
+/** Takes away the indentation that all lines share, and all of the first line's. */
 function dedent(lines: string[]): string[] {
   const indent = Math.min(...lines.map((line) => /^\s*/.exec(line)?.[0].length ?? 0));
-  return Number.isFinite(indent) ? lines.map((line) => line.slice(indent)) : lines;
+  return lines.map((line, index) => (index === 0 ? line.trimStart() : line.slice(indent)));
 }
 
 /** The end of a log without the chatter that npm adds after the thing that failed. */
