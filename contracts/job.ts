@@ -47,7 +47,6 @@ export const jobStatusSchema = z.enum([
   'rejected',
 ]);
 export type JobStatus = z.infer<typeof jobStatusSchema>;
-export { isFinalJobStatus } from './derived.ts';
 
 /** A snapshot recorded in the job's history: `c0` is the source as imported, then one per phase and per kept change. */
 export const checkpointSchema = z.object({

@@ -72,5 +72,3 @@ export const stepResultSchema = z.object({
   durationMs: z.number().int().nonnegative(),
 });
 export type StepResult = z.infer<typeof stepResultSchema>;
-
-export { stepSucceeded } from './derived.ts';

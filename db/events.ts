@@ -1,6 +1,7 @@
 import { HelixError } from '../contracts/error.ts';
 import type { JobEvent, JobEventData } from '../contracts/event.ts';
-import { isFinalJobStatus, jobStatusSchema } from '../contracts/job.ts';
+import { jobStatusSchema } from '../contracts/job.ts';
+import { isFinalJobStatus } from '../contracts/derived.ts';
 import type { Queryable } from './database.ts';
 import { toJsonb } from './json.ts';
 import { redactEvent } from './redact.ts';

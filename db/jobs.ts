@@ -1,4 +1,5 @@
-import { isFinalJobStatus, jobStatusSchema } from '../contracts/job.ts';
+import { jobStatusSchema } from '../contracts/job.ts';
+import { isFinalJobStatus } from '../contracts/derived.ts';
 import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView } from '../contracts/job.ts';
 import type { Queryable } from './database.ts';
 import { eventsChannel } from './events.ts';

@@ -6,7 +6,8 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { HelixError } from '../../contracts/error.ts';
-import { type JobRequest, type JobResult, isFinalJobStatus } from '../../contracts/job.ts';
+import type { JobRequest, JobResult } from '../../contracts/job.ts';
+import { isFinalJobStatus } from '../../contracts/derived.ts';
 import type { DevJobInput } from '../../contracts/workflow.ts';
 import type { Database } from '../../db/database.ts';
 import { getJob, insertJob } from '../../db/jobs.ts';

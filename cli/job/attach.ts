@@ -1,7 +1,8 @@
 import type { HelixClient } from '../../client/client.ts';
 import { type ErrorCode, errorCodes, HelixError } from '../../contracts/error.ts';
 import type { JobEvent } from '../../contracts/event.ts';
-import { isFinalJobStatus, type JobResult } from '../../contracts/job.ts';
+import type { JobResult } from '../../contracts/job.ts';
+import { isFinalJobStatus } from '../../contracts/derived.ts';
 import { JsonView } from '../view/json-view.ts';
 import { LiveView } from '../view/live-view.ts';
 import { PlainView } from '../view/plain-view.ts';
