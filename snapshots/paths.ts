@@ -23,7 +23,7 @@ export function decodePath(bytes: Buffer): string {
 export function encodePath(path: string): Buffer {
   if (path.isWellFormed()) return Buffer.from(path);
   return Buffer.concat(
-    [...path].map((character) => {
+    Array.from(path, (character) => {
       const code = character.codePointAt(0)!;
       return code >= 0xdc80 && code <= 0xdcff ? Buffer.from([code - 0xdc00]) : Buffer.from(character);
     }),
@@ -133,7 +133,7 @@ function escapeExpression(text: string): string {
 
 // A lone surrogate stands for one byte, which cannot be given in an argument; `?` matches any one byte.
 function literalPattern(path: string): string {
-  return [...path]
-    .map((character) => (character.isWellFormed() ? character.replace(/[\\*?[\]#! ]/, '\\$&') : '?'))
-    .join('');
+  return Array.from(path, (character) =>
+    character.isWellFormed() ? character.replace(/[\\*?[\]#! ]/, '\\$&') : '?',
+  ).join('');
 }

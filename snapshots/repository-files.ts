@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 const config = `[core]
 \trepositoryformatversion = 0
@@ -89,17 +89,7 @@ export async function withScratchFolder<T>(parent: string, use: (folder: string)
   }
 }
 
-/** The folder that holds a repository's objects, for a git folder that is no worktree's. */
-export function objectsOf(gitDir: string): string {
-  return join(gitDir, 'objects');
-}
-
 /** Where Helix keeps its own files inside a store. */
 export function helixFolder(storeDir: string): string {
   return join(storeDir, 'helix');
-}
-
-/** The folder above a file, made when missing. */
-export async function ensureParent(file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
 }

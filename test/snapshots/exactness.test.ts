@@ -139,12 +139,16 @@ describe('a snapshot is exact', function () {
         'build/out.o': 'o',
         'only/cache.log': 'c',
         'ignored-empty': null,
+        'fresh/file': 'f',
+        'fresh/build/empty': null,
+        'fresh/deep/build/empty': null,
       });
       const { copy } = await roundTrip(dir, `${dir}/w`);
-      assert.deepEqual(
-        (await manifest(copy)).map((line) => line.split(' ').at(-1)),
-        ['.gitignore', 'kept.txt'],
-      );
+      assert.deepEqual((await manifest(copy)).map((line) => line.split(' ').at(-1)!).sort(), [
+        '.gitignore',
+        'fresh/file',
+        'kept.txt',
+      ]);
     }));
 
   it('is the same for the same files, however they came about', () =>

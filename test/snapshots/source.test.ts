@@ -4,7 +4,6 @@ import { appendFile, copyFile, mkdir, readFile, rm, symlink, utimes, writeFile }
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
-import type { Source } from '../../contracts/snapshot.ts';
 import { importSource, projectIdFor } from '../../snapshots/source.ts';
 import { openStore } from '../../snapshots/store.ts';
 import type { SnapshotStore } from '../../snapshots/store.ts';
@@ -359,7 +358,7 @@ describe('a project id', () => {
     withTempDir(async (dir) => {
       await mkdir(`${dir}/My Project.git`);
       await symlink(`${dir}/My Project.git`, `${dir}/link`);
-      const id = (location: string): string => projectIdFor({ location } as Source);
+      const id = (location: string): string => projectIdFor({ location });
       assert.match(id(`${dir}/My Project.git`), /^my-project-[0-9a-f]{10}$/);
       assert.equal(id(`${dir}/link/`), id(`${dir}/My Project.git`));
       assert.equal(id('https://me:old@host/a/b.git'), id('https://me:new@host/a/b'));

@@ -122,6 +122,14 @@ describe('sending snapshots', function () {
         await assert.rejects(importPack(to, Readable.from([pack]), [id], []), { code: 'snapshot.corrupt' }, what);
         assert.equal(await to.has(id), false);
       }
+      const link = tree(from, ['40000', 'root', roots['a link to a commit']]);
+      const linking = execFileSync('git', ['--git-dir', from.dir, 'pack-objects', '--stdout', '-q'], {
+        input: `${link}\n${roots['a link to a commit']}\n`,
+      });
+      await assert.rejects(
+        importPack(to, Readable.from([linking]), [link], []),
+        /sub is a link to a commit of another repository/,
+      );
       const meta = hash(from, 'blob', JSON.stringify({ emptyFolders: ['../../outside'] }));
       const id = tree(from, ['100644', 'meta', meta], ['40000', 'root', tree(from, ['100644', 'x', blob])]);
       await assert.rejects(importPack(to, exportPack(from, [], []), [id], []), { code: 'snapshot.not-found' });
