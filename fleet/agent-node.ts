@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -26,6 +27,7 @@ export interface AgentNodeOptions {
 export class AgentNode implements FleetNode {
   readonly name: string;
   readonly #options: AgentNodeOptions;
+  readonly #controller = randomUUID();
   #facts: NodeFacts;
 
   constructor(options: AgentNodeOptions) {
@@ -84,6 +86,8 @@ export class AgentNode implements FleetNode {
       logLimitBytes: options.logLimitBytes ?? defaultLogLimit,
       attachOnly: options.attachOnly ?? false,
       cancelled: signal.aborted,
+      controller: this.#controller,
+      again: attempt.claimed,
       ...(this.#options.sharesStores ? { sharedStore: store.dir } : {}),
     };
     const call = connection.open<ExecutionOutcome>('execute', request);

@@ -15,7 +15,7 @@ interface Manifest extends AgentBundle {
 }
 
 /**
- * The agent as one file for Node 18 or later. Made at most once per state of the sources: the folder remembers what went into it, so
+ * The agent as one file for Node 20 or later. Made at most once per state of the sources: the folder remembers what went into it, so
  * that the bundler is not even loaded when nothing changed.
  */
 export async function bundleAgent(cacheDir: string): Promise<AgentBundle> {
@@ -33,7 +33,7 @@ export async function bundleAgent(cacheDir: string): Promise<AgentBundle> {
     metafile: true,
     platform: 'node',
     format: 'esm',
-    target: 'node18',
+    target: 'node20',
     legalComments: 'none',
     logLevel: 'silent',
   });

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeExecution } from './execution.ts';
+import { removedPrefix, removeExecution } from './execution.ts';
 import { createLayout, readIfThere } from './layout.ts';
 import { dropUnusedLayers } from './layers.ts';
 import { heldSlot } from './slots.ts';
@@ -15,13 +15,17 @@ export async function cleanUp(root: string): Promise<void> {
   const layout = createLayout(root);
   const isOlder = (path: string, days: number): boolean => Date.now() - statSync(path).mtimeMs > days * dayMs;
   for (const executionId of await readdir(layout.executions)) {
+    if (executionId.startsWith(removedPrefix)) {
+      await rm(layout.execution(executionId), { recursive: true, force: true });
+      continue;
+    }
     const folder = layout.execution(executionId);
     // The lease is touched as long as a controller is attached, and the watchdog ends whatever has none.
     const lease = join(folder, 'lease');
     if (!isOlder(existsSync(lease) ? lease : folder, executionDays)) continue;
     const project = readIfThere(join(folder, 'project'));
     if (project) heldSlot(layout, project, executionId)?.free();
-    await removeExecution(layout, executionId);
+    removeExecution(layout, executionId);
   }
   await dropUnusedLayers(layout, (name) => isOlder(join(layout.layers, name), layerDays));
 }

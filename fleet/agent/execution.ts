@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Workspace } from '../../snapshots/workspace.ts';
@@ -6,7 +6,7 @@ import type { ExecutionOutcome } from '../fleet-node.ts';
 import { CommandRun, type RunResult } from './command-run.ts';
 import { stepEnvironment, type LoginEnvironment } from './environment.ts';
 import { layerPaths, nodeLayerKey, placeLayers, type LayerWish } from './layers.ts';
-import { readIfThere, writeAtomically, type Layout } from './layout.ts';
+import { hasCode, readIfThere, writeAtomically, type Layout } from './layout.ts';
 import type { ProjectStore } from './project-stores.ts';
 import type { ExecuteRequest } from './protocol.ts';
 import { claimSlot, type Slot } from './slots.ts';
@@ -198,6 +198,19 @@ export function readOutcome(layout: Layout, executionId: string): ExecutionOutco
   return text === undefined ? undefined : (JSON.parse(text) as ExecutionOutcome);
 }
 
-export async function removeExecution(layout: Layout, executionId: string): Promise<void> {
-  await rm(layout.execution(executionId), { recursive: true, force: true, maxRetries: 3 });
+/**
+ * Forgets an execution. The folder is out of the way when this returns; its contents go afterwards, and what a dying agent leaves of
+ * them is found by the clean-up under `removedPrefix`.
+ */
+export function removeExecution(layout: Layout, executionId: string): void {
+  const removed = layout.execution(`${removedPrefix}${executionId}`);
+  try {
+    renameSync(layout.execution(executionId), removed);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  rm(removed, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
+
+/** With a dot, so that the watchdog's patterns pass over it. */
+export const removedPrefix = '.removed-';

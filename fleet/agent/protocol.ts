@@ -15,6 +15,10 @@ export interface ExecuteRequest {
   attachOnly: boolean;
   /** End it instead of running it. */
   cancelled: boolean;
+  /** Names the caller; it stays the same over its reconnections. */
+  controller: string;
+  /** The caller had this execution already and lost the connection. */
+  again: boolean;
   /** The controller's own store, when the node is the controller's machine. */
   sharedStore?: string;
 }

@@ -107,7 +107,7 @@ export class AgentService {
       return earlier;
     }
     claimExecution(this.#layout, request);
-    this.#fenceOtherAgents(executionId);
+    this.#fenceOtherAgents(request);
     channel.event({ type: 'claimed' });
     this.#attached.set(executionId, (this.#attached.get(executionId) ?? 0) + 1);
     try {
@@ -193,19 +193,29 @@ export class AgentService {
     }
     const project = readIfThere(join(this.#layout.execution(executionId), 'project'));
     if (project) heldSlot(this.#layout, project, executionId)?.free();
-    await removeExecution(this.#layout, executionId);
+    removeExecution(this.#layout, executionId);
   }
 
   /**
    * Two agents must not drive one execution. The one that the controller asks last is right: an earlier one hangs on a connection
-   * that is dead but not yet known to be. It can be killed at any time without loss, so it is.
+   * that is dead but not yet known to be. It can be killed at any time without loss, so it is. A controller whose execution was taken
+   * over by another one does not get it back by reconnecting, or the two would take turns in killing.
    */
-  #fenceOtherAgents(executionId: string): void {
+  #fenceOtherAgents({ executionId, controller, again }: ExecuteRequest): void {
     const file = join(this.#layout.execution(executionId), 'driver');
-    const other = Number.parseInt(readIfThere(file) ?? '', 10);
+    const [pid, driver] = (readIfThere(file) ?? '').trim().split(' ');
+    const other = Number.parseInt(pid ?? '', 10);
     if (other === process.pid) return;
-    if (!Number.isNaN(other) && isAlive(other) && isAgentOf(other, this.#layout.root)) process.kill(other, 'SIGKILL');
-    writeFileSync(file, `${process.pid}\n`);
+    if (!Number.isNaN(other) && isAlive(other) && isAgentOf(other, this.#layout.root)) {
+      if (again && driver !== controller) {
+        throw new HelixError(
+          'node.lost',
+          `execution ${executionId} on ${this.#name} was taken over by another controller`,
+        );
+      }
+      process.kill(other, 'SIGKILL');
+    }
+    writeFileSync(file, `${process.pid} ${controller}\n`);
   }
 
   #ensureLogin(): Promise<LoginEnvironment> {

@@ -18,7 +18,7 @@ export interface InstalledAgent {
 const uploadTimeoutMs = 10 * 60_000;
 
 /**
- * Makes a node ready to run the agent: finds Node 18 or later there or brings the controller's own, and brings the agent, each once
+ * Makes a node ready to run the agent: finds Node 20 or later there or brings the controller's own, and brings the agent, each once
  * per content. `root` may begin with `~/`.
  * Throws `node.unsuitable`, `node.disk-full` or `node.unreachable`.
  */
@@ -42,7 +42,7 @@ async function bringNode(client: Client, name: string, machine: Machine): Promis
     const found = machine.oldNode ? `only Node ${machine.oldNode}` : 'no Node';
     throw new HelixError(
       'node.unsuitable',
-      `${name} has ${found} on its PATH, and being ${there} it cannot run the controller's own (${here}): install Node 18 or later there`,
+      `${name} has ${found} on its PATH, and being ${there} it cannot run the controller's own (${here}): install Node 20 or later there`,
     );
   }
   const hash = createHash('sha256');
@@ -53,7 +53,7 @@ async function bringNode(client: Client, name: string, machine: Machine): Promis
   if (run.exitCode !== 0) {
     throw new HelixError(
       'node.unsuitable',
-      `${name} cannot run programs from ${machine.root}/bin (${lastLine(run.stderr) || `exit code ${run.exitCode}`}): install Node 18 or later there, or ` +
+      `${name} cannot run programs from ${machine.root}/bin (${lastLine(run.stderr) || `exit code ${run.exitCode}`}): install Node 20 or later there, or ` +
         'choose a root on a file system that is not mounted noexec',
     );
   }

@@ -12,7 +12,7 @@ export interface Machine {
   libc: string;
   /** Absolute; made if it was missing. */
   root: string;
-  /** A Node of version 18 or later on the login shell's PATH. */
+  /** A Node of version 20 or later on the login shell's PATH. */
   node?: string;
   /** The version of a Node that is too old. */
   oldNode?: string;
@@ -35,7 +35,7 @@ IFS=:
 for folder in \${path:-$PATH}; do
   [ -x "$folder/node" ] && [ ! -d "$folder/node" ] || continue
   version=$("$folder/node" -p process.versions.node < /dev/null) || continue
-  if [ "\${version%%.*}" -ge 18 ]; then echo "node=$folder/node"; break; fi
+  if [ "\${version%%.*}" -ge 20 ]; then echo "node=$folder/node"; break; fi
   echo "oldNode=$version"
 done
 echo ${mark}

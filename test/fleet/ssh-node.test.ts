@@ -185,7 +185,20 @@ describe('an SSH node', function () {
       await second.release(running.id);
     }));
 
-  it('does not mind start-up files that print, nor an old Node', () =>
+  it('lets a second controller take an execution over, and the first does not take it back', () =>
+    withMachine(async ({ open, spec }) => {
+      const [first, second] = [await open(), await open()];
+      const step = await spec('echo one; sleep 1; echo two');
+      const running = start(first, step);
+      await running.says('one');
+      const taken = start(second, step, { executionId: running.id });
+      await assert.rejects(running.outcome, { code: 'node.lost', message: /taken over/ });
+      assert.equal((await taken.outcome).exitCode, 0);
+      assert.equal(taken.log(), 'one\ntwo\n');
+      await second.release(running.id);
+    }));
+
+  it('does not mind start-up files that print', () =>
     withMachine(
       async ({ open, spec }) => {
         const node = await open();

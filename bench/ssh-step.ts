@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { stepSpecSchema, type StepSpec } from '../contracts/step.ts';
+import { openSshNode, type FleetNode } from '../fleet/node.ts';
+import { openStore, type SnapshotStore } from '../snapshots/store.ts';
+import { openWorkspace } from '../snapshots/workspace.ts';
+import { withSshd, type Sshd } from '../test/support/sshd.ts';
+import { withTempDir } from '../test/support/temp-dir.ts';
+import type { BenchRow } from './row.ts';
+
+const files = 1000;
+const rounds = 25;
+const warmUps = 5;
+
+/**
+ * A warm step `true` on a project of 1,000 files (checkout in place, command, capture of the result, result in the controller's store)
+ * against `ssh HOST true` over a ControlMaster to the same sshd. ABBA rounds; the ratio is the median of the rounds' ratios. The second
+ * row is the peer against itself: how far from 1 it is says what the first is worth.
+ */
+export async function benchSshStep(): Promise<BenchRow[]> {
+  return withTempDir(async (dir) => {
+    const store = await openStore(join(dir, 'store'));
+    const spec = await sampleStep(store, join(dir, 'source'));
+    return withSshd(async (sshd) => {
+      const hostKey = { kind: 'known-hosts' as const, file: await sshd.knownHosts() };
+      const common = { cacheDir: join(dir, 'cache'), stores: async () => store };
+      const node = await openSshNode({ name: 'bench', ssh: sshd.target, hostKey, ...common });
+      const openSsh = await openMaster(sshd, join(dir, 'master'));
+      try {
+        return [
+          await compare(
+            'warm SSH step against ssh with ControlMaster',
+            () => runStep(node, spec),
+            openSsh.run,
+            '<= 1.5x',
+          ),
+          await compare('ssh with ControlMaster against itself (A/A)', openSsh.run, openSsh.run, '1x'),
+        ];
+      } finally {
+        openSsh.close();
+        await node.close();
+      }
+    });
+  });
+}
+
+async function compare(
+  name: string,
+  ours: () => Promise<unknown>,
+  peer: () => Promise<unknown>,
+  target: string,
+): Promise<BenchRow> {
+  for (let i = 0; i < warmUps; i += 1) {
+    await ours();
+    await peer();
+  }
+  const times: { ours: number; peer: number }[] = [];
+  for (let i = 0; i < rounds; i += 1) {
+    const first = await time(ours);
+    const middle = (await time(peer)) + (await time(peer));
+    times.push({ ours: (first + (await time(ours))) / 2, peer: middle / 2 });
+  }
+  return {
+    name,
+    ours: median(times.map((round) => round.ours)),
+    peer: median(times.map((round) => round.peer)),
+    unit: 'ms',
+    ratio: median(times.map((round) => round.ours / round.peer)),
+    target,
+  };
+}
+
+async function sampleStep(store: SnapshotStore, folder: string): Promise<StepSpec> {
+  for (let i = 0; i < files; i += 1) {
+    await mkdir(join(folder, `d${i % 20}`), { recursive: true });
+    await writeFile(join(folder, `d${i % 20}`, `f${i}.txt`), `line of file ${i}\n`.repeat(40));
+  }
+  const snapshot = await (await openWorkspace(store, folder, { exclude: [] })).capture();
+  return stepSpecSchema.parse({ project: 'bench', snapshot, command: { shell: 'true' }, class: 'any' });
+}
+
+let executions = 0;
+
+/** The release is part of it: it too goes over the wire before the next step may start. */
+async function runStep(node: FleetNode, spec: StepSpec): Promise<void> {
+  const executionId = `bench-${process.pid}-${(executions += 1)}`;
+  const signal = new AbortController().signal;
+  const { exitCode } = await node.execute({ executionId, spec, logOffset: 0, onLog: () => {}, signal });
+  if (exitCode !== 0) throw new Error(`the bench's step failed with exit code ${exitCode}`);
+  await node.release(executionId);
+}
+
+async function openMaster(
+  { target, knownHosts }: Sshd,
+  socket: string,
+): Promise<{ run(): Promise<void>; close(): void }> {
+  const options = [
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+    `UserKnownHostsFile=${await knownHosts()}`,
+    `ControlPath=${socket}`,
+  ];
+  const parameters = [
+    '-F',
+    'none',
+    '-i',
+    target.keyFile,
+    '-p',
+    String(target.port),
+    ...options.flatMap((option) => ['-o', option]),
+  ];
+  const address = `${target.user}@${target.host}`;
+  const master = spawn('ssh', ['-M', '-N', ...parameters, address], { stdio: 'ignore' });
+  const run = (command: string[]): Promise<number | null> =>
+    new Promise((resolve, reject) => {
+      spawn('ssh', [...parameters, ...command], { stdio: 'ignore' })
+        .once('error', reject)
+        .once('exit', resolve);
+    });
+  for (let tries = 0; (await run(['-O', 'check', address])) !== 0; tries += 1) {
+    if (tries > 50) throw new Error('ssh did not open its master connection');
+    await delay(100);
+  }
+  return {
+    run: async () => {
+      const code = await run([address, 'true']);
+      if (code !== 0) throw new Error(`ssh ended with exit code ${code}`);
+    },
+    close: () => void master.kill(),
+  };
+}
+
+async function time(run: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await run();
+  return performance.now() - started;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
