@@ -6,7 +6,7 @@ const mostPackagesDrawn = 25;
 export function planMarkdown(plan: Plan, options: { goal: string; project: string }): string {
   const sections = [
     `# Plan for ${text(options.project)}`,
-    options.goal.trim() === '' ? '' : `> ${text(options.goal.trim()).replaceAll('\n', '\n> ')}`,
+    quotation(options.goal),
     overview(plan),
     languages(plan),
     packages(plan.packages),
@@ -15,6 +15,12 @@ export function planMarkdown(plan: Plan, options: { goal: string; project: strin
     plan.notes.length > 0 ? `## Notes\n\n${plan.notes.map((note) => `- ${text(note)}`).join('\n')}` : '',
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function quotation(goal: string): string {
+  if (goal.trim() === '') return '';
+  const lines = goal.trim().split(/\r?\n/);
+  return lines.map((line) => `> ${text(line)}`).join('\n');
 }
 
 function overview(plan: Plan): string {

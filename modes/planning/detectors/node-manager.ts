@@ -16,7 +16,7 @@ export interface NodeManager {
   /** Files whose contents decide what is installed. */
   lockFiles: string[];
   env: Record<string, string>;
-  /** Root-relative folders that the installation makes besides node_modules. */
+  /** Root-relative paths that the installation makes besides node_modules. */
   extraPaths: string[];
   notes: string[];
 }

@@ -138,7 +138,7 @@ async function chooseChecks(
     const path = joinPath(pack.folder, 'tsconfig.json');
     const config = tree.isFile(path) && !covered.has(path) ? await readTsConfig(tree, path) : undefined;
     if (!config) continue;
-    for (const reference of config.references) covered.add(reference);
+    if (pack === root) for (const reference of config.references) covered.add(reference);
     // A project with references can only be checked in build mode, which compiles what it refers to first.
     checks.push({ pack, shell: config.references.length > 0 ? 'npx --no -- tsc -b' : 'npx --no -- tsc --noEmit' });
   }

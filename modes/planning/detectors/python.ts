@@ -66,7 +66,7 @@ async function detectProject(
     requirements.specs.length + requirements.files.length > 0 || (build !== undefined && native !== undefined);
   const layer = needed && (tests || build) ? await venvLayer(tree, project, requirements, env) : undefined;
   const program = layer ? 'python' : 'python3';
-  const paths = [...(native === 'other' ? [site, source] : [source, ...(build && !native ? [site] : [])])];
+  const paths = native === 'other' ? [site, source] : [source, ...(build && !native ? [site] : [])];
   const pythonPath = `PYTHONPATH=${paths.map((path) => (path === '.' ? '"$PWD"' : `"$PWD"/${shellQuote(path)}`)).join(':')}`;
   const testShell = tests?.commands.map((command) => `${pythonPath} ${program} ${command}`).join(' && ');
   const buildShell = build && `${program} ${build.command}`;
@@ -194,17 +194,31 @@ async function venvLayer(
     // Scripts begin with the absolute path of this slot's python; in a copy they must find the copy's.
     `for script in ${venv}/bin/*; do [ -L "$script" ] || sed -i '1s|^#!.*/${venv}/bin/python[0-9.]*$|#!/usr/bin/env python|' "$script"; done`,
   ].join(' && ');
-  const texts = await Promise.all(
-    files.map(async (file) => [file, (await tree.text(joinPath(folder, file))) ?? ''] as const),
-  );
+  const texts = await withIncluded(tree, folder, files);
   return makeLayer({
     name: joinPath(folder, venv),
     install: { shell: install, cwd: folder },
     paths: [joinPath(folder, venv)],
-    env: { PATH: joinPath(folder, venv, 'bin'), VIRTUAL_ENV: joinPath(folder, venv) },
+    env: { PATH: joinPath(folder, venv, 'bin') },
     userEnv,
-    keyParts: new Map(texts),
+    keyParts: texts,
   });
+}
+
+/** Texts of requirements files by path, those they include with `-r` or `-c` among them. */
+async function withIncluded(tree: SourceTree, folder: string, files: string[]): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  const queue = [...files];
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    const text = await tree.text(joinPath(folder, file));
+    if (text === undefined || texts.has(file)) continue;
+    texts.set(file, text);
+    const included = [...text.matchAll(/^\s*(?:-r|-c|--requirement|--constraint)[ =]*(\S+)/gm)].map(
+      (match) => match[1] ?? '',
+    );
+    queue.push(...included.map((path) => joinPath(posix.dirname(file), path)));
+  }
+  return texts;
 }
 
 function manager(tree: SourceTree, { folder, pyproject }: PythonProject): string {

@@ -57,7 +57,7 @@ function layerEnv(layers: Layer[], slot: string): Record<string, string> {
   for (const layer of layers) {
     for (const [name, value] of Object.entries(layer.env)) {
       if (name === 'PATH') env[name] = `${join(slot, value)}:${env[name] ?? process.env['PATH'] ?? ''}`;
-      else env[name] = name === 'VIRTUAL_ENV' ? join(slot, value) : value;
+      else env[name] = value;
     }
   }
   return env;
@@ -79,7 +79,9 @@ function inOrder(tasks: Task[]): Task[] {
 
 function shell(command: string, cwd: string, env: Record<string, string>): Promise<{ exitCode: number; log: string }> {
   // Variables of the surrounding npm and mocha would change what is run.
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_(?!config_)|NODE_OPTIONS$|NODE_V8_COVERAGE$|NODE_TEST_CONTEXT$|MOCHA)/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_(?!config_)|NODE_OPTIONS$|NODE_V8_COVERAGE$|NODE_TEST_CONTEXT$|MOCHA)/.test(name),
+  );
   return new Promise((resolve) => {
     const child = execFile(
       'sh',
