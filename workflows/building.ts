@@ -1,16 +1,13 @@
-import { proxyActivities } from '@temporalio/workflow';
-import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { ModeInput, ModeOutput } from '../contracts/workflow.ts';
 import { PauseGate } from './pause-gate.ts';
+import { loadTasks } from './plan-tasks.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
-
-const { loadTasks } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({ startToCloseTimeout: '1m' });
 
 /** Installs dependencies and builds every package, in the order of the package graph. */
 export async function building(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
-  const tasks = await loadTasks({ plan: input.plan!, kinds: ['install', 'build'] });
+  const tasks = await loadTasks(input.plan!, ['install', 'build']);
   const outcomes = await runTasks({
     input,
     phase: 'building',

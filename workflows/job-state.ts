@@ -129,6 +129,7 @@ export class JobState {
     const lines = [
       `**${jobId}** is **${this.status}**${this.final || !this.phase ? '' : ` in *${this.phase}*`}`,
       '',
+      ...this.whatIsAsked(),
       ...(request.goal ? [`> ${request.goal.replaceAll('\n', ' ').slice(0, 300)}`, ''] : []),
       '| phase | status | what came of it | steps run | cached |',
       '| --- | --- | --- | --- | --- |',
@@ -142,10 +143,14 @@ export class JobState {
           ({ id, phase, snapshot, title }) => `| ${id} | ${phase} | \`${snapshot.slice(0, 12)}\` | ${cell(title)} |`,
         ),
     ];
-    if (this.status === 'waiting-for-approval')
-      lines.push('', `Waiting for \`helix approve ${jobId}\` or \`helix reject ${jobId}\`.`);
-    if (this.status === 'paused') lines.push('', `Paused: \`helix resume ${jobId}\` goes on.`);
     return lines.join('\n');
+  }
+
+  private whatIsAsked(): string[] {
+    const { jobId } = this.input;
+    if (this.status === 'waiting-for-approval')
+      return [`Waiting for \`helix approve ${jobId}\` or \`helix reject ${jobId}\`.`, ''];
+    return this.status === 'paused' ? [`\`helix resume ${jobId}\` lets it go on.`, ''] : [];
   }
 
   private requireRunning(verb: string): void {

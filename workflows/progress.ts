@@ -42,7 +42,8 @@ export class Progress {
       upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
       this.phaseShown = phase;
     }
-    await recordProgress({
+    const summary = events.map((event) => event.type).join(', ') || `status ${state.status}`;
+    const record: ProgressRecord = {
       job: { ...state.input, workflowId },
       events: events.map((data) => ({ key: `${runId}:${this.eventsSaid++}`, at: new Date().toISOString(), data })),
       patch: {
@@ -51,6 +52,7 @@ export class Progress {
         checkpoints: [...state.checkpoints],
         ...patch,
       },
-    });
+    };
+    await recordProgress.executeWithOptions({ summary }, [record]);
   }
 }

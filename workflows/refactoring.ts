@@ -6,13 +6,16 @@ import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
 import { checkpointSignal } from './messages.ts';
 import { PauseGate } from './pause-gate.ts';
+import { loadTasks } from './plan-tasks.ts';
 import { countSteps, finishHandlers, outcomeOf, runStep, runTasks, stepContext } from './steps.ts';
 
-const { loadTasks, planRecipes } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({
+const { planRecipes } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({
   startToCloseTimeout: '1m',
+  summary: 'Prepare the recipes',
 });
 const { compareRecipeChecks, explainRecipeFailure } = proxyActivities<ReturnType<typeof createReportActivities>>({
   startToCloseTimeout: '10m',
+  summary: 'Judge a recipe',
 });
 
 /** A codemod reads and rewrites sources only; a large project takes minutes, not more. */
@@ -26,8 +29,7 @@ export async function refactoring(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
   const recipes = await planRecipes({ recipes: input.request.recipes });
-  const tasks =
-    recipes.length > 0 ? await loadTasks({ plan: input.plan!, kinds: ['install', 'build', 'test', 'check'] }) : [];
+  const tasks = recipes.length > 0 ? await loadTasks(input.plan!, ['install', 'build', 'test', 'check']) : [];
   const counted: TaskOutcome[] = [];
   const told: string[] = [];
   let snapshot = input.snapshot;

@@ -8,6 +8,7 @@ import { sourceTaskQueue } from './task-queues.ts';
 const { publish } = proxyActivities<ReturnType<typeof createSourceActivities>>({
   taskQueue: sourceTaskQueue,
   startToCloseTimeout: '10m',
+  summary: 'Publish the checkpoint',
   retry: { maximumInterval: '30s' },
 });
 const { recordProgress } = proxyLocalActivities<ReturnType<typeof createRecordActivities>>({

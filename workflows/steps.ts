@@ -6,6 +6,7 @@ import {
   condition,
   isCancellation,
   proxyActivities,
+  setCurrentDetails,
 } from '@temporalio/workflow';
 import type * as stepActivities from '../activities/steps.ts';
 import { classTaskQueue, stepSucceeded } from '../contracts/derived.ts';
@@ -77,8 +78,12 @@ export interface TaskRun {
 export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
   const graph = new TaskGraph(run.tasks, run.done);
   const running = new Set<Promise<void>>();
+  const show = (): void => setCurrentDetails(graph.describe());
   const start = (task: Task): void => {
-    const promise = runTask(run, graph, task).finally(() => running.delete(promise));
+    const promise = runTask(run, graph, task).finally(() => {
+      running.delete(promise);
+      show();
+    });
     // It is awaited below, maybe only after a pause; until then a failure must not count as unhandled.
     promise.catch(() => undefined);
     running.add(promise);
@@ -92,6 +97,7 @@ export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
         if (running.size >= maxPendingSteps) await Promise.race(running);
         start(task);
       }
+      show();
       if (running.size === 0) break;
       await Promise.race(running);
     }

@@ -2,6 +2,9 @@ import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { Task } from '../contracts/plan.ts';
 import type { TaskOutcome } from '../contracts/workflow.ts';
 
+/** The details of a workflow stay below a few kilobytes. */
+const mostRowsShown = 100;
+
 /**
  * The order of a plan's tasks: which may start, which cannot run any more, and whose outputs a task is given. Plain and without Temporal.
  * Tasks that the graph's outcomes already name are done.
@@ -54,6 +57,22 @@ export class TaskGraph {
     };
     visit(task.id);
     return [...inputs];
+  }
+
+  /** The tasks and how far they are, as a Markdown table. */
+  describe(): string {
+    const shown = [...this.tasks.values()]
+      .slice(0, mostRowsShown)
+      .map((task) => `| ${task.id} | ${this.stateOf(task.id)} |`);
+    const left = this.tasks.size - shown.length;
+    return ['| task | |', '| --- | --- |', ...shown, ...(left > 0 ? ['', `and ${left} more`] : [])].join('\n');
+  }
+
+  private stateOf(id: string): string {
+    const outcome = this.outcomes.get(id);
+    if (!outcome) return this.waiting.has(id) ? 'to come' : 'running';
+    if (outcome.succeeded) return outcome.cached ? 'from the cache' : 'succeeded';
+    return outcome.end === 'not-run' ? 'not run' : 'failed';
   }
 
   private needsOf(task: Task): string[] {

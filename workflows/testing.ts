@@ -1,21 +1,21 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { ModeInput, ModeOutput, TaskOutcome } from '../contracts/workflow.ts';
 import { PauseGate } from './pause-gate.ts';
+import { loadTasks } from './plan-tasks.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
 
-const { loadTasks } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({ startToCloseTimeout: '1m' });
 const { reportTests } = proxyActivities<ReturnType<typeof createReportActivities>>({
   // Parses the logs of all test tasks, up to the log limit each.
   startToCloseTimeout: '10m',
+  summary: 'Count the tests and write one report',
 });
 
 /** Runs the project's own tests, one step per package, wherever there are free nodes. */
 export async function testing(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
-  const tasks = await loadTasks({ plan: input.plan!, kinds: ['install', 'build', 'test'] });
+  const tasks = await loadTasks(input.plan!, ['install', 'build', 'test']);
   const ranBefore = new Set(input.baseline.map((outcome) => outcome.taskId));
   const outcomes = await runTasks({
     input,

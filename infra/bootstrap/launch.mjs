@@ -146,21 +146,9 @@ async function ensureInstalled(folder, what, node) {
   );
 }
 
-/**
- * By `npm ci`. That refuses a lock file without an entry for each other platform's optional packages, which is how npm writes one where
- * the registry does not have them; `npm install --no-save` takes the same versions from the same file and leaves it as it is.
- */
 async function npmInstall(folder, node) {
-  const options = { cwd: folder, env: environment(node), stdio: ['ignore', 2, 'pipe'] };
-  const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
-  const words = [];
-  const keep = (child) => child.stderr.on('data', (chunk) => words.push(chunk));
-  let code = await runNpm(['ci', ...flags], options, keep);
-  if (code !== 0 && Buffer.concat(words).includes('EUSAGE')) {
-    words.length = 0;
-    code = await runNpm(['install', '--no-save', ...flags], options, keep);
-  }
-  process.stderr.write(Buffer.concat(words));
+  const options = { cwd: folder, env: environment(node), stdio: ['ignore', 2, 2] };
+  const code = await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], options);
   if (code !== 0)
     throw new Error(`npm could not install what ${join(folder, 'package-lock.json')} lists (exit code ${code})`);
 }
@@ -179,10 +167,10 @@ function remember(node) {
 }
 
 /** Runs the npm this was called by, else the one on PATH. */
-function runNpm(args, options, onStart) {
+function runNpm(args, options) {
   const script = process.env.npm_execpath;
   const [program, ...before] = script?.endsWith('.js') ? [process.execPath, script] : ['npm'];
-  return run(program, [...before, ...args], options, onStart);
+  return run(program, [...before, ...args], options);
 }
 
 /** Without what npm adds to the environment of its scripts: the steps of jobs on this machine inherit it. */
@@ -210,10 +198,8 @@ function runNode(node, args, options = {}) {
 }
 
 /** Runs a program; its output goes to standard error unless `stdio` says otherwise. Returns its exit code. */
-async function run(program, args, options = {}, onStart = () => undefined) {
-  const child = spawn(program, args, { stdio: ['ignore', 2, 2], ...options });
-  onStart(child);
-  return exitCode(child);
+async function run(program, args, options = {}) {
+  return exitCode(spawn(program, args, { stdio: ['ignore', 2, 2], ...options }));
 }
 
 /** The terminal sends Ctrl-C to the child as well, which decides what it means; other requests to end are passed on. */

@@ -72,6 +72,16 @@ describe('the task graph', () => {
     assert.deepEqual(graph.inputsOf(tasks[0]!), []);
   });
 
+  it('shows how far each task is', () => {
+    const graph = new TaskGraph([task('a'), task('b', 'a'), task('c')], [outcome('c', true)]);
+    graph.takeReady();
+    assert.deepEqual(graph.describe().split('\n').slice(2), [
+      '| a | running |',
+      '| b | to come |',
+      '| c | succeeded |',
+    ]);
+  });
+
   it('counts a need that is no task of the run as met', () => {
     assert.deepEqual(ids(new TaskGraph([task('b', 'not-here')], []).takeReady()), ['b']);
   });
