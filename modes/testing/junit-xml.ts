@@ -1,5 +1,4 @@
-import type { TestCase } from './test-case.ts';
-import type { TestReport } from './report.ts';
+import type { TestCase, TestReport } from './test-report.ts';
 
 /**
  * One JUnit report for all tasks, a `testsuite` for each, as Jenkins and surefire define it. The numbers are the runners' own: where a

@@ -1,6 +1,5 @@
 import { readableLog } from './log-text.ts';
-import type { TestCase } from './test-case.ts';
-import type { TestReport } from './report.ts';
+import type { TestCase, TestReport } from './test-report.ts';
 
 const mostLinesPerCase = 30;
 const tailLines = 40;

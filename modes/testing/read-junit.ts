@@ -1,5 +1,5 @@
 import { XMLParser } from 'fast-xml-parser';
-import type { TestCase } from './test-case.ts';
+import type { TestCase } from './test-report.ts';
 
 type Element = Record<string, unknown>;
 

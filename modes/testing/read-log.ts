@@ -1,5 +1,5 @@
 import type { TestCounts } from '../../contracts/job.ts';
-import type { TestCase } from './test-case.ts';
+import type { TestCase } from './test-report.ts';
 import type { Parser, Summary } from './parsers/parser.ts';
 import { parsers } from './parsers/registry.ts';
 

@@ -1,36 +1,14 @@
 import type { TestCounts } from '../../contracts/job.ts';
-import type { StepEnd } from '../../contracts/step.ts';
 import { logLines } from './log-text.ts';
 import { tally } from './parsers/parser.ts';
 import { readJunit } from './read-junit.ts';
 import { readLog } from './read-log.ts';
 import type { RunnerResult } from './read-log.ts';
-import type { TestCase } from './test-case.ts';
+import type { TestCase, TestReport, TestRun } from './test-report.ts';
 
 export { junitXml } from './junit-xml.ts';
 export { quoteFailures } from './quote-failures.ts';
-export type { TestCase } from './test-case.ts';
-
-export interface TestReport {
-  task: string;
-  /** From the runners' own summaries; all zero when none was found. */
-  counts: TestCounts;
-  /** What the runners list by name: all tests, the failed ones, or none. */
-  cases: TestCase[];
-  /** Names of the runners whose output was understood, e.g. `tap` or `mocha + jest`; null when none was. */
-  recognised: string | null;
-  /** Why the task failed as a whole, e.g. "the command ended with exit code 1"; absent when it succeeded. */
-  failure?: string;
-}
-
-export interface TestRun {
-  task: string;
-  log: string;
-  exitCode: number | null;
-  end: StepEnd;
-  /** Captured outputs by workspace-relative path, such as JUnit XML. */
-  files: Map<string, Buffer>;
-}
+export type { TestCase, TestReport, TestRun } from './test-report.ts';
 
 /** Runners whose tests are listed in XML files rather than in their logs. */
 const reportInFiles = new Set(['pytest', 'surefire', 'ctest']);

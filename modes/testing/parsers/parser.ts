@@ -1,5 +1,5 @@
 import type { TestCounts } from '../../../contracts/job.ts';
-import type { TestCase } from '../test-case.ts';
+import type { TestCase } from '../test-report.ts';
 
 /** A runner's summary in a log, by line numbers. */
 export interface Summary {

@@ -1,4 +1,4 @@
-import type { TestCase } from '../test-case.ts';
+import type { TestCase } from '../test-report.ts';
 import { countsOf, tally } from './parser.ts';
 import type { Parser, Summary } from './parser.ts';
 

@@ -91,6 +91,17 @@ describe('the plan of a npm workspace', () => {
     assert.ok(plan.notes.includes('@x/lib has no test script'));
   });
 
+  it('gives a package the builds of those it depends on through others', async () => {
+    const pack = (name: string, needed: object): Json => ({ name, scripts: { build: 'tsc' }, dependencies: needed });
+    const plan = await planOf({
+      'package.json': { name: 'all', workspaces: ['*'] },
+      'a/package.json': pack('a', { b: '1' }),
+      'b/package.json': pack('b', { c: '1' }),
+      'c/package.json': pack('c', {}),
+    });
+    assert.deepEqual(task(plan, 'build:a').needs, ['install', 'build:c', 'build:b']);
+  });
+
   it('declares the outputs that the sources give evidence of', async () => {
     const plan = await planOf(workspace);
     const outputs = task(plan, 'build:@x/lib').outputs;
@@ -179,6 +190,7 @@ describe('the installation layer', () => {
       await key({ 'package.json': { name: 'a', ...tested, devDependencies: { left: '2.0.0' } } }),
       before,
     );
+    assert.notEqual(await key({ 'package.json': { name: 'a', ...tested, dependencies: { right: '1' } } }), before);
     assert.notEqual(await key({ 'package.json': { name: 'a', ...tested }, '.npmrc': 'registry=elsewhere' }), before);
     assert.notEqual(await key({ 'package.json': { name: 'a', ...tested }, 'package-lock.json': lock }), before);
     assert.notEqual(

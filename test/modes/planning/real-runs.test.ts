@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { analyse } from '../../../modes/planning/analyse.ts';
 import { withTempDir } from '../../support/temp-dir.ts';
-import { folderReader } from './folder-reader.ts';
+import { folderReader, textReader } from './folder-reader.ts';
 import { runPlan } from './run-plan.ts';
 import type { TaskRun } from './run-plan.ts';
 
@@ -100,5 +102,26 @@ describe('planned commands on real projects', function () {
       runs[0]?.report.cases.find((each) => each.status === 'failed')?.message ?? '',
       /AssertionError: 2 != 3/,
     );
+  });
+
+  it('a virtual environment works in the folder that it was copied to', async () => {
+    await withTempDir(async (dir) => {
+      const plan = await analyse(textReader({ 'setup.py': 'setup()', 'test_a.py': 'import pytest\n' }), { env: {} });
+      const install = plan.tasks[0]?.layers[0]?.install.shell ?? '';
+      const run = promisify(execFile);
+      const [made, copy] = [join(dir, 'made'), join(dir, 'copy')];
+      await mkdir(made);
+      // The environment alone: what is installed into it does not matter here.
+      const shell = install.replace(/python -m pip install [^&]*/, 'python -m pip --version ');
+      assert.notEqual(shell, install);
+      await run('sh', ['-c', shell], { cwd: made });
+      await rename(made, copy);
+      const PATH = `${join(copy, '.helix-venv/bin')}:${process.env['PATH'] ?? ''}`;
+      const { stdout } = await run('sh', ['-c', 'pip --version && python -c "import sys; print(sys.prefix)"'], {
+        env: { PATH },
+      });
+      assert.match(stdout, new RegExp(`^pip .* from ${copy}/`));
+      assert.ok(stdout.trim().endsWith(join(copy, '.helix-venv')), stdout);
+    });
   });
 });
