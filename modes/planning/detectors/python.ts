@@ -192,7 +192,7 @@ async function venvLayer(
       ? [`${venv}/bin/python -m pip install --quiet --disable-pip-version-check ${wanted.join(' ')}`]
       : []),
     // Scripts begin with the absolute path of this slot's python; in a copy they must find the copy's.
-    `for script in ${venv}/bin/*; do [ -L "$script" ] || sed -i '1s|^#!.*/${venv}/bin/python[0-9.]*$|#!/usr/bin/env python|' "$script"; done`,
+    `for script in ${venv}/bin/*; do [ -L "$script" ] || { sed -i.old '1s|^#!.*/${venv}/bin/python[0-9.]*$|#!/usr/bin/env python|' "$script" && rm "$script.old"; }; done`,
   ].join(' && ');
   const texts = await withIncluded(tree, folder, files);
   return makeLayer({
