@@ -2,9 +2,9 @@ import { existsSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removedPrefix, removeExecution } from './execution.ts';
-import { createLayout, readIfThere } from './layout.ts';
+import { createLayout } from './layout.ts';
 import { dropUnusedLayers } from './layers.ts';
-import { heldSlot } from './slots.ts';
+import { freeSlot } from './owner.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const executionDays = 7;
@@ -23,8 +23,7 @@ export async function cleanUp(root: string): Promise<void> {
     // The lease is touched as long as a controller is attached, and the watchdog ends whatever has none.
     const lease = join(folder, 'lease');
     if (!isOlder(existsSync(lease) ? lease : folder, executionDays)) continue;
-    const project = readIfThere(join(folder, 'project'));
-    if (project) heldSlot(layout, project, executionId)?.free();
+    freeSlot(layout, executionId);
     removeExecution(layout, executionId);
   }
   await dropUnusedLayers(layout, (name) => isOlder(join(layout.layers, name), layerDays));

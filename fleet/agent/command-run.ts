@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -67,7 +67,7 @@ export class CommandRun {
     const timeLimit = setTimeout(() => void this.stop('timeout'), Math.max(0, this.#remainingMs(adopted)));
     try {
       const result = await exit;
-      const end = this.#decide(result.lost ? 'lease-expired' : 'exited');
+      const end = result.lost ? this.#decide('lease-expired') : (this.#readEnd() ?? 'exited');
       await this.#stopping;
       await this.#endLeftovers(result.durationMs);
       await this.#closeLog(end);
@@ -84,21 +84,23 @@ export class CommandRun {
       this.#stopAtStart = reason;
       return Promise.resolve();
     }
-    if (this.#decide(reason) !== 'exited') {
-      this.#stopping ??= endProcesses(
-        this.#options.executionId,
-        this.#leader,
-        this.#options.timing.graceSeconds * 1000,
-      );
+    if (!this.#stopping && !readExit(this.#folder)) {
+      this.#decide(reason);
+      const { executionId, timing } = this.#options;
+      this.#stopping = endProcesses(executionId, this.#leader, timing.graceSeconds * 1000);
     }
     return this.#stopping ?? Promise.resolve();
   }
 
-  /** The first to create `end` says why the run ended; watchdog, agent and time limit may come at once. */
-  #decide(proposed: RunResult['end']): RunResult['end'] {
-    const file = join(this.#folder, 'end');
-    if (createOnce(file, `${proposed}\n`)) return proposed;
-    return (readIfThere(file)?.trim() || proposed) as RunResult['end'];
+  /** The first to create `end` says why the run was ended; watchdog, caller and time limit may come at once. */
+  #decide(proposed: StopReason): StopReason {
+    createOnce(join(this.#folder, 'end'), `${proposed}\n`);
+    return this.#readEnd() ?? proposed;
+  }
+
+  /** Why the node ended the run; undefined when it ended by itself. */
+  #readEnd(): StopReason | undefined {
+    return (readIfThere(join(this.#folder, 'end'))?.trim() || undefined) as StopReason | undefined;
   }
 
   /**
@@ -107,14 +109,15 @@ export class CommandRun {
    */
   async #adopt(): Promise<boolean> {
     for (let attempt = 0; ; attempt += 1) {
-      this.#folder = join(this.#options.folder, 'runs', `${this.#options.name}.${attempt}`);
+      this.#folder = runFolder(this.#options.folder, this.#options.name, attempt);
       if (!existsSync(this.#folder)) {
-        mkdirSync(this.#folder, { recursive: true });
+        mkdirSync(this.#folder);
         return false;
       }
       const file = join(this.#folder, 'pid');
       if (createOnce(file, 'void\n')) continue;
-      while (readIfThere(file) === '') await sleep(1);
+      // It may be seen before its content; after a while there was no room on the disk for that.
+      for (let wait = 0; wait < 200 && readIfThere(file) === ''; wait += 1) await sleep(5);
       const pid = Number.parseInt(readIfThere(file) ?? '', 10);
       if (Number.isNaN(pid)) continue;
       this.#leader = pid;
@@ -128,11 +131,10 @@ export class CommandRun {
     const polls = (seconds: number): number => Math.ceil(seconds / timing.pollSeconds);
     // The watchdog comes second to an attached agent, so its limits are a little wider.
     const limits = [polls(timeoutMs / 1000) + 3, polls(timing.leaseSeconds), Math.ceil(logLimitBytes / 512) + 1];
-    writeFileSync(join(this.#folder, 'limits'), `${limits.join(' ')}\n`);
     this.#before = listProcesses();
     const log = openSync(this.#log, 'a');
     try {
-      const parameters = ['-c', wrapperScript, 'sh', this.#folder, shell, heading];
+      const parameters = ['-c', wrapperScript, 'sh', this.#folder, shell, heading, limits.join(' ')];
       const child = spawn('/bin/sh', parameters, { cwd, env, detached: true, stdio: ['ignore', log, log] });
       this.#leader = child.pid;
       child.unref();
@@ -154,6 +156,10 @@ export class CommandRun {
       child.once('error', reject);
       child.once('exit', (code, signal) => {
         const written = readExit(this.#folder);
+        if (!written && readIfThere(join(this.#folder, 'pid')) === '') {
+          reject(new Error(`No space left on device: ${this.#folder}`));
+          return;
+        }
         const fallback = signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1);
         resolve({ code: written?.code ?? fallback, durationMs: performance.now() - started, lost: false });
       });
@@ -175,7 +181,7 @@ export class CommandRun {
           const ended = exit ? statSync(join(this.#folder, 'exit')).mtimeMs : Date.now();
           resolve({ code: exit?.code ?? null, durationMs: Math.max(0, ended - started), lost: exit?.code == null });
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       look();
@@ -215,6 +221,21 @@ export class CommandRun {
       cancelled: 'ended because it was cancelled',
     };
     await appendFile(this.#log, `\nhelix: ${reasons[end]}\n`);
+  }
+}
+
+function runFolder(folder: string, name: string, attempt: number): string {
+  return join(folder, `run-${name}.${attempt}`);
+}
+
+/** Whether an agent has begun to run this, or, without a name, anything, for the execution. */
+export function hasRun(folder: string, name?: string): boolean {
+  if (name !== undefined) return existsSync(runFolder(folder, name, 0));
+  try {
+    return readdirSync(folder).some((entry) => entry.startsWith('run-'));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

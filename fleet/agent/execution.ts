@@ -1,20 +1,21 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Workspace } from '../../snapshots/workspace.ts';
 import type { ExecutionOutcome } from '../fleet-node.ts';
-import { CommandRun, type RunResult } from './command-run.ts';
+import { CommandRun, hasRun, type RunResult } from './command-run.ts';
 import { stepEnvironment, type LoginEnvironment } from './environment.ts';
 import { layerPaths, nodeLayerKey, placeLayers, type LayerWish } from './layers.ts';
-import { hasCode, readIfThere, writeAtomically, type Layout } from './layout.ts';
+import { hasCode, readIfThere, type Layout } from './layout.ts';
 import type { ProjectStore } from './project-stores.ts';
 import type { ExecuteRequest } from './protocol.ts';
-import { claimSlot, type Slot } from './slots.ts';
+import type { Slot, Slots } from './slots.ts';
 import type { AgentTiming } from './timing.ts';
 import { resolveFolder } from './workspace-path.ts';
 
 export interface ExecutionContext {
   layout: Layout;
+  slots: Slots;
   timing: AgentTiming;
   login: LoginEnvironment;
   /** What made layers depend on besides their own keys: system, C library, versions of the given programs. */
@@ -23,7 +24,7 @@ export interface ExecutionContext {
 
 /**
  * One execution on this node, driven by this agent. All that matters is in its folder, so that another agent can go on at any
- * point: `log`, `lease`, `runs/<name>.<n>` and, at the end, `result.json`.
+ * point: `log`, `owner`, `lease`, `run-<name>.<n>` and, at the end, `result.json`.
  */
 export class Execution {
   readonly id: string;
@@ -64,8 +65,8 @@ export class Execution {
     const { spec } = this.#request;
     const wishes = await this.#layerWishes();
     const layerKeys = wishes.map(({ key }) => key);
-    const slot = claimSlot(this.#context.layout, spec.project, this.id, { snapshot: spec.snapshot, layerKeys });
-    const workspace = await this.#project.workspace(slot.workspace, slot.content()?.agent === process.pid);
+    const slot = this.#context.slots.claim(spec.project, this.id, { snapshot: spec.snapshot, layerKeys });
+    const workspace = await this.#project.workspace(slot.workspace, slot.isOurs);
     let outcome: ExecutionOutcome;
     try {
       outcome = await this.#runCommand(slot, workspace, wishes);
@@ -73,7 +74,7 @@ export class Execution {
       if (!(error instanceof Cancelled)) throw error;
       outcome = this.#outcomeWithoutCapture({ end: 'cancelled', exitCode: null, durationMs: 0 });
     }
-    writeAtomically(join(this.#folder, 'result.json'), JSON.stringify(outcome));
+    writeFileSync(join(this.#folder, 'result.json'), `${JSON.stringify(outcome)}\n`);
     slot.free();
     return outcome;
   }
@@ -81,7 +82,7 @@ export class Execution {
   async #runCommand(slot: Slot, workspace: Workspace, wishes: LayerWish[]): Promise<ExecutionOutcome> {
     const { spec } = this.#request;
     // An earlier agent's command is already in the workspace, or was: nothing may be moved any more.
-    if (!existsSync(join(this.#folder, 'runs', 'command.0'))) {
+    if (!hasRun(this.#folder, 'command')) {
       const failed = await this.#prepare(slot, workspace, wishes);
       if (failed) return this.#outcomeWithoutCapture(failed);
     }
@@ -92,7 +93,7 @@ export class Execution {
 
     const outputs = spec.outputs.length === 0 ? undefined : await workspace.captureOutputs(spec.outputs);
     const snapshot = await workspace.capture({ exclude: layerPaths(slot) });
-    slot.setContent({ snapshot, exact: spec.inputs.length === 0 && outputs === undefined, agent: process.pid });
+    slot.setContent({ snapshot, exact: spec.inputs.length === 0 && outputs === undefined });
     this.#project.remember(snapshot, ...(outputs ? [outputs] : []));
     return { ...result, snapshot, ...(outputs ? { outputs } : {}), logBytes: statSync(this.logFile).size };
   }
@@ -112,7 +113,7 @@ export class Execution {
     const content = slot.content();
     const isThere = content?.exact === true && content.snapshot === spec.snapshot && spec.inputs.length === 0;
     // With runs there, an earlier agent's install is or was at work in a restored workspace.
-    if (!isThere && !existsSync(join(this.#folder, 'runs'))) await restore();
+    if (!isThere && !hasRun(this.#folder)) await restore();
     if (wishes.length === 0 && Object.keys(slot.layers()).length === 0) return undefined;
 
     const { layout } = this.#context;
@@ -146,7 +147,7 @@ export class Execution {
     env: Record<string, string>,
   ): Promise<RunResult> {
     // What an earlier agent started is picked up even so, to be ended.
-    if (!existsSync(join(this.#folder, 'runs', `${name}.0`))) this.#cancelled.signal.throwIfAborted();
+    if (!hasRun(this.#folder, name)) this.#cancelled.signal.throwIfAborted();
     const temporary = join(this.#folder, 'tmp');
     mkdirSync(temporary, { recursive: true });
     const { timing, login } = this.#context;
@@ -185,17 +186,17 @@ class Cancelled extends Error {
 }
 
 /** Makes the execution's folder, which claims it; completes it where an earlier agent died on the way. */
-export function claimExecution(layout: Layout, { executionId, spec }: ExecuteRequest): void {
+export function claimExecution(layout: Layout, { executionId }: ExecuteRequest): void {
   const folder = layout.execution(executionId);
   mkdirSync(folder, { recursive: true });
   closeSync(openSync(join(folder, 'log'), 'a'));
-  writeFileSync(join(folder, 'project'), spec.project);
 }
 
 /** The result of an execution that has ended. */
 export function readOutcome(layout: Layout, executionId: string): ExecutionOutcome | undefined {
   const text = readIfThere(join(layout.execution(executionId), 'result.json'));
-  return text === undefined ? undefined : (JSON.parse(text) as ExecutionOutcome);
+  // Without the line break an agent died, or ran out of space, while it wrote.
+  return text?.endsWith('\n') ? (JSON.parse(text) as ExecutionOutcome) : undefined;
 }
 
 /**

@@ -1,13 +1,13 @@
 /**
- * Runs one command and outlives the agent: `sh -c WRAPPER sh RUN-FOLDER COMMAND HEADING`.
+ * Runs one command and outlives the agent: `sh -c WRAPPER sh RUN-FOLDER COMMAND HEADING LIMITS`.
  *
- * Creating `pid` with noclobber is the claim: whoever creates it first decides whether the command runs at all, so an agent that
+ * Creating `pid`, which also hands the limits to the watchdog, with noclobber is the claim: whoever creates it first decides whether the command runs at all, so an agent that
  * finds a run without it can void the run. The traps keep the wrapper alive to write the exit code when its group is told to
  * end; trapped (not ignored) signals are back to normal in the command. Its own stderr is closed off because some shells announce
  * how a child died. A complete `exit` ends in a newline.
  */
 export const wrapperScript = `
-set -C; { echo $$ > "$1/pid"; } 2>/dev/null || exit 125; set +C
+set -C; { echo "$$ $4" > "$1/pid"; } 2>/dev/null || exit 125; set +C
 trap : HUP INT QUIT TERM
 [ -z "$3" ] || printf '%s\\n' "$3"
 exec 3>&2 2>/dev/null
@@ -54,8 +54,8 @@ end_all() {
 }
 
 watch() {
-  run=$1; folder=\${run%/runs/*}; id=\${folder##*/}; pid=
-  read -r pid < "$run/pid"; read -r timeout lease limit < "$run/limits" || return
+  run=$1; folder=\${run%/*}; id=\${folder##*/}; pid=
+  read -r pid timeout lease limit < "$run/pid" || return
   age=0 still=0 last=
   while [ ! -s "$run/exit" ]; do
     alive || { [ -s "$run/exit" ] || (set -C; echo lost > "$run/exit"); return; }
@@ -66,6 +66,7 @@ watch() {
     [ "$still" -lt "$lease" ] || reason=lease-expired
     [ "$age" -lt "$timeout" ] || reason=timeout
     [ -z "$(find "$folder/log" -size "+$limit")" ] || reason=log-limit
+    [ ! -s "$run/exit" ] || break
     if [ -n "$reason" ]; then (set -C; echo "$reason" > "$run/end"); end_all
     elif read -r decided < "$run/end" && ! kill -0 "$agent"; then end_all; fi
   done
@@ -75,7 +76,7 @@ watch() {
 exec 2>/dev/null
 while :; do
   active=
-  for file in "$root"/executions/*/runs/*/pid; do
+  for file in "$root"/executions/*/run-*/pid; do
     run=\${file%/pid} owner=
     [ -f "$file" ] && [ ! -s "$run/exit" ] || continue
     active=1

@@ -9,21 +9,24 @@ import { exportPack, importPack } from '../../snapshots/transport.ts';
 import type { ExecutionOutcome } from '../fleet-node.ts';
 import type { RpcChannel } from '../wire/channel.ts';
 import type { RpcHandler } from '../wire/connection.ts';
+import { hasRun } from './command-run.ts';
 import { detectFacts, detectLibc } from './detect.ts';
 import { translateDiskFull } from './disk-full.ts';
 import { detectLoginEnvironment, type LoginEnvironment } from './environment.ts';
 import { claimExecution, Execution, readOutcome, removeExecution } from './execution.ts';
-import { createLayout, readIfThere, type Layout } from './layout.ts';
+import { createLayout, type Layout } from './layout.ts';
 import { sendLog } from './log-tail.ts';
 import { endProcesses, isAlive } from './process-tree.ts';
 import { ProjectStores, type ProjectStore } from './project-stores.ts';
 import type { ConfigureRequest, ExecuteRequest, FetchRequest, PackOffer, ServeOptions } from './protocol.ts';
-import { heldSlot } from './slots.ts';
+import { freeSlot, readOwner, writeOwner } from './owner.ts';
+import { Slots } from './slots.ts';
 
 /** What the agent answers to. One per connection; the state that counts is on disk. */
 export class AgentService {
   readonly #options: ServeOptions;
   readonly #layout: Layout;
+  readonly #slots: Slots;
   readonly #stores: ProjectStores;
   readonly #running = new Map<string, Execution>();
   /** Calls of `execute` under way, by execution: these are the ones whose leases the controller's pings renew. */
@@ -36,6 +39,7 @@ export class AgentService {
   constructor(options: ServeOptions) {
     this.#options = options;
     this.#layout = createLayout(options.root);
+    this.#slots = new Slots(this.#layout);
     this.#stores = new ProjectStores(this.#layout);
   }
 
@@ -111,7 +115,6 @@ export class AgentService {
     channel.event({ type: 'claimed' });
     this.#attached.set(executionId, (this.#attached.get(executionId) ?? 0) + 1);
     try {
-      this.#renewLease(executionId);
       const execution = await this.#start(request, channel);
       if (request.cancelled) execution.cancel();
       await Promise.all([
@@ -135,6 +138,7 @@ export class AgentService {
     if (running) return running;
     const context = {
       layout: this.#layout,
+      slots: this.#slots,
       timing: this.#options.timing,
       login,
       toolchain: (tools: string[]) => this.#toolchain(tools),
@@ -145,7 +149,7 @@ export class AgentService {
     execution.ended.promise.then(forget, () => {
       forget();
       // Nothing ran, so nothing is to be remembered: the id may be used again, here or elsewhere.
-      if (!existsSync(join(this.#layout.execution(executionId), 'runs'))) void this.#release(executionId);
+      if (!hasRun(this.#layout.execution(executionId))) void this.#release(executionId);
     });
     return execution;
   }
@@ -161,7 +165,7 @@ export class AgentService {
     const ids = wanted.filter((_, index) => !there[index]);
     if (ids.length > 0) {
       const offer = new Promise<PackOffer>((resolve, reject) => {
-        channel.onEvent(resolve as (value: never) => void);
+        channel.onEvent(resolve);
         channel.signal.addEventListener('abort', () => reject(channel.signal.reason as Error), { once: true });
       });
       const present = await Promise.all(recent().map(async (id) => ((await store.has(id)) ? [id] : [])));
@@ -185,14 +189,10 @@ export class AgentService {
     if (running) {
       running.cancel();
       await running.ended.promise.catch(() => {});
-    } else if (
-      existsSync(join(this.#layout.execution(executionId), 'runs')) &&
-      !readOutcome(this.#layout, executionId)
-    ) {
+    } else if (hasRun(this.#layout.execution(executionId)) && !readOutcome(this.#layout, executionId)) {
       await endProcesses(executionId, undefined, this.#options.timing.graceSeconds * 1000);
     }
-    const project = readIfThere(join(this.#layout.execution(executionId), 'project'));
-    if (project) heldSlot(this.#layout, project, executionId)?.free();
+    freeSlot(this.#layout, executionId);
     removeExecution(this.#layout, executionId);
   }
 
@@ -201,21 +201,19 @@ export class AgentService {
    * that is dead but not yet known to be. It can be killed at any time without loss, so it is. A controller whose execution was taken
    * over by another one does not get it back by reconnecting, or the two would take turns in killing.
    */
-  #fenceOtherAgents({ executionId, controller, again }: ExecuteRequest): void {
-    const file = join(this.#layout.execution(executionId), 'driver');
-    const [pid, driver] = (readIfThere(file) ?? '').trim().split(' ');
-    const other = Number.parseInt(pid ?? '', 10);
-    if (other === process.pid) return;
-    if (!Number.isNaN(other) && isAlive(other) && isAgentOf(other, this.#layout.root)) {
-      if (again && driver !== controller) {
+  #fenceOtherAgents({ executionId, spec, controller, again }: ExecuteRequest): void {
+    const owner = readOwner(this.#layout, executionId);
+    if (owner?.agent === process.pid) return;
+    if (owner && isAlive(owner.agent) && isAgentOf(owner.agent, this.#layout.root)) {
+      if (again && owner.controller !== controller) {
         throw new HelixError(
           'node.lost',
           `execution ${executionId} on ${this.#name} was taken over by another controller`,
         );
       }
-      process.kill(other, 'SIGKILL');
+      process.kill(owner.agent, 'SIGKILL');
     }
-    writeFileSync(file, `${process.pid} ${controller}\n`);
+    writeOwner(this.#layout, executionId, { agent: process.pid, controller, project: spec.project });
   }
 
   #ensureLogin(): Promise<LoginEnvironment> {

@@ -1,14 +1,21 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, readIfThere, writeAtomically, type Layout } from './layout.ts';
 
-/** What is known to be in a slot's checkout. Absent while a step changes it. */
+/** What is known to be in a slot's checkout. */
 export interface SlotContent {
   snapshot: string;
   /** It is exactly the snapshot, without inputs or outputs of a step beside it. */
   exact: boolean;
-  /** Process id of the agent that left it so: what another agent remembers of the checkout is out of date. */
-  agent: number;
 }
 
 /** A layer's folders in a slot, by the layer's key on this node. `moving` is left behind by an agent that died on the way. */
@@ -18,6 +25,8 @@ export interface Slot {
   number: number;
   /** The checkout. */
   workspace: string;
+  /** This agent was also the last to use it, so that what it remembers of the checkout holds. */
+  isOurs: boolean;
   content(): SlotContent | undefined;
   /** Undefined says that nothing is known any more. */
   setContent(content: SlotContent | undefined): void;
@@ -33,63 +42,80 @@ export interface SlotWish {
   layerKeys: string[];
 }
 
-/**
- * Claims a slot for an execution: the one it holds already, else the free one nearest to what is wished, else a new one. A claim is
- * a symbolic link that names the execution, which is atomic; a claim of an execution that no longer exists counts as free.
- */
-export function claimSlot(layout: Layout, project: string, executionId: string, wish: SlotWish): Slot {
-  const folder = layout.slots(project);
-  mkdirSync(folder, { recursive: true });
-  for (;;) {
-    const numbers = existingSlots(folder);
-    const held = numbers.find((number) => claimant(folder, number) === executionId);
-    if (held !== undefined) return openSlot(folder, held);
-    const free = numbers.filter((number) => isFree(layout, folder, number)).map((number) => openSlot(folder, number));
-    free.sort((a, b) => nearness(b, wish) - nearness(a, wish));
-    const next = numbers.length === 0 ? 0 : Math.max(...numbers) + 1;
-    for (const slot of [...free, openSlot(folder, next)]) {
-      if (!claim(folder, slot.number, executionId)) continue;
-      mkdirSync(slot.workspace, { recursive: true });
-      return slot;
+/** The slots of a node as one agent sees them. What is in a checkout is only remembered, since finding out is a restore. */
+export class Slots {
+  readonly #layout: Layout;
+  readonly #contents = new Map<string, SlotContent>();
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  /**
+   * Claims a slot for an execution: the one it holds already, else the free one nearest to what is wished, else a new one. A claim is
+   * a symbolic link that names the execution, which is atomic; a claim of an execution that no longer exists counts as free.
+   */
+  claim(project: string, executionId: string, wish: SlotWish): Slot {
+    const folder = this.#layout.slots(project);
+    for (;;) {
+      const numbers = existingSlots(folder);
+      const held = numbers.find((number) => claimant(folder, number) === executionId);
+      if (held !== undefined) return this.#take(folder, held);
+      const free = numbers.filter((number) => isFree(this.#layout, folder, number));
+      const near = new Map(free.map((number) => [number, this.#nearness(folder, number, wish)]));
+      free.sort((a, b) => near.get(b)! - near.get(a)!);
+      const next = numbers.length === 0 ? 0 : Math.max(...numbers) + 1;
+      for (const number of [...free, next]) {
+        if (!claim(folder, number, executionId)) continue;
+        mkdirSync(join(folder, String(number)), { recursive: true });
+        return this.#take(folder, number);
+      }
     }
+  }
+
+  #take(folder: string, number: number): Slot {
+    const workspace = join(folder, String(number));
+    const userFile = join(folder, `${number}.user`);
+    const isOurs = readIfThere(userFile) === String(process.pid);
+    if (!isOurs) {
+      this.#contents.delete(workspace);
+      writeFileSync(userFile, String(process.pid));
+    }
+    const layersFile = join(folder, `${number}.layers`);
+    return {
+      number,
+      workspace,
+      isOurs,
+      parked: join(folder, `${number}.parked`),
+      content: () => this.#contents.get(workspace),
+      setContent: (content) => {
+        if (content) this.#contents.set(workspace, content);
+        else this.#contents.delete(workspace);
+      },
+      layers: () => readLayers(layersFile),
+      setLayers: (layers) => writeAtomically(layersFile, JSON.stringify(layers)),
+      free: () => rmSync(claimFile(folder, number), { force: true }),
+    };
+  }
+
+  /** Layers weigh most: they are the dearest to move. */
+  #nearness(folder: string, number: number, wish: SlotWish): number {
+    const layers = wish.layerKeys.length === 0 ? {} : readLayers(join(folder, `${number}.layers`));
+    const content = this.#contents.get(join(folder, String(number)));
+    return (
+      wish.layerKeys.filter((key) => Object.hasOwn(layers, key)).length * 8 +
+      (content?.snapshot === wish.snapshot ? 4 : 0) +
+      (content?.exact ? 2 : 0) +
+      (content ? 1 : 0)
+    );
   }
 }
 
-/** The slot an execution holds, if any. */
-export function heldSlot(layout: Layout, project: string, executionId: string): Slot | undefined {
+/** Frees the slot that the execution holds, if any. */
+export function releaseSlot(layout: Layout, project: string, executionId: string): void {
   const folder = layout.slots(project);
   const held = existingSlots(folder).find((number) => claimant(folder, number) === executionId);
-  return held === undefined ? undefined : openSlot(folder, held);
-}
-
-function openSlot(folder: string, number: number): Slot {
-  const contentFile = join(folder, `${number}.content`);
-  const layersFile = join(folder, `${number}.layers`);
-  return {
-    number,
-    workspace: join(folder, String(number)),
-    parked: join(folder, `${number}.parked`),
-    content: () => parseIfThere(contentFile) as SlotContent | undefined,
-    setContent: (content) => {
-      if (content) writeAtomically(contentFile, JSON.stringify(content));
-      else rmSync(contentFile, { force: true });
-    },
-    layers: () => (parseIfThere(layersFile) as SlotLayers | undefined) ?? {},
-    setLayers: (layers) => writeAtomically(layersFile, JSON.stringify(layers)),
-    free: () => rmSync(claimFile(folder, number), { force: true }),
-  };
-}
-
-/** Layers weigh most: they are the dearest to move. */
-function nearness(slot: Slot, wish: SlotWish): number {
-  const layers = slot.layers();
-  const content = slot.content();
-  return (
-    wish.layerKeys.filter((key) => Object.hasOwn(layers, key)).length * 8 +
-    (content?.snapshot === wish.snapshot ? 4 : 0) +
-    (content?.exact ? 2 : 0) +
-    (content ? 1 : 0)
-  );
+  if (held !== undefined) rmSync(claimFile(folder, held), { force: true });
 }
 
 function claimFile(folder: string, number: number): string {
@@ -137,7 +163,7 @@ function isFree(layout: Layout, folder: string, number: number): boolean {
   return true;
 }
 
-function parseIfThere(file: string): unknown {
+function readLayers(file: string): SlotLayers {
   const text = readIfThere(file);
-  return text === undefined ? undefined : JSON.parse(text);
+  return text === undefined ? {} : (JSON.parse(text) as SlotLayers);
 }

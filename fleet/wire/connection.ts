@@ -85,7 +85,7 @@ export class RpcConnection {
         reject(this.#closed);
         return;
       }
-      this.#calls.set(id, { channel, resolve: resolve as (value: unknown) => void, reject });
+      this.#calls.set(id, { channel, resolve, reject });
       this.#write(frameKinds.open, id, { method, parameters });
     });
     result.catch(() => {});
