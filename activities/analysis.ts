@@ -4,7 +4,8 @@ import type { JobRequest } from '../contracts/job.ts';
 import { type Plan, planSchema, type Task } from '../contracts/plan.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
-import type { RecipeTask } from '../contracts/workflow.ts';
+import type { Layer } from '../contracts/step.ts';
+import type { PlannedTask, RecipeTask } from '../contracts/workflow.ts';
 import { demandClass } from '../db/classes.ts';
 import type { Database } from '../db/database.ts';
 import { analyse } from '../modes/planning/analyse.ts';
@@ -50,9 +51,12 @@ export function createAnalysisActivities({ stores, blobs, database }: AnalysisDe
       };
     },
 
-    async loadTasks({ plan, kinds }: { plan: string; kinds: Task['kind'][] }): Promise<Task[]> {
-      const { tasks } = await loadPlan(plan);
-      return tasks.filter((task) => kinds.includes(task.kind));
+    async loadTasks({ plan, kinds }: { plan: string; kinds: Task['kind'][] }): Promise<PlannedTask[]> {
+      const tasks = (await loadPlan(plan)).tasks.filter((task) => kinds.includes(task.kind));
+      const layerHash = (layer: Layer): Promise<string> => blobs.put(JSON.stringify(layer));
+      return await Promise.all(
+        tasks.map(async (task) => ({ ...task, layers: await Promise.all(task.layers.map(layerHash)) })),
+      );
     },
 
     async planRecipes({ recipes }: { recipes: Recipe[] }): Promise<RecipeTask[]> {

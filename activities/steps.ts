@@ -7,7 +7,7 @@ import type { StepLogs } from '../blobs/step-logs.ts';
 import { HelixError } from '../contracts/error.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { ProjectId } from '../contracts/snapshot.ts';
-import type { StepResult, StepSpec } from '../contracts/step.ts';
+import { type Layer, layerSchema, type StepResult, type StepSpec } from '../contracts/step.ts';
 import { stepSucceeded } from '../contracts/derived.ts';
 import type { StepContext, StepInput } from '../contracts/workflow.ts';
 import type { Database } from '../db/database.ts';
@@ -44,7 +44,7 @@ interface HeartbeatDetails {
 export function createStepActivities(deps: StepDeps) {
   return translateErrors({
     /** Runs a step, or returns what an earlier attempt or an equal step came to. Re-attaches to an execution that is under way. */
-    async runStep({ context, spec }: StepInput): Promise<StepResult> {
+    async runStep({ context, order }: StepInput): Promise<StepResult> {
       const activity = Context.current();
       const { info } = activity;
       const details: HeartbeatDetails = { ...(info.heartbeatDetails as HeartbeatDetails | undefined) };
@@ -52,6 +52,7 @@ export function createStepActivities(deps: StepDeps) {
         details.node = node;
         activity.heartbeat(details);
       };
+      const spec = { ...order, layers: await Promise.all(order.layers.map((hash) => loadLayer(deps.blobs, hash))) };
       const run = new StepRun(deps, context, spec, info, details.node, claimed);
       return await withHeartbeat(
         (signal) => run.result(signal),
@@ -287,6 +288,12 @@ class StepRun {
       { key: `${executionId}:${key}`, at: new Date().toISOString(), data },
     ]);
   }
+}
+
+async function loadLayer(blobs: BlobStore, hash: string): Promise<Layer> {
+  const content = await blobs.get(hash);
+  if (!content) throw new HelixError('internal', `the layer ${hash} is not in the blob store any more`);
+  return layerSchema.parse(JSON.parse(content.toString()));
 }
 
 /** The same for every attempt of one activity, different for every other activity there ever was. */

@@ -48,6 +48,17 @@ export interface TaskOutcome {
   message?: string;
 }
 
+/** A layer's description by the hash of its blob: it can be long, and every step of a project names the same ones. */
+interface WithLayerHashes {
+  layers: string[];
+}
+
+/** A task of the plan as workflows handle it. */
+export type PlannedTask = Omit<Task, 'layers'> & WithLayerHashes;
+
+/** A step as workflows ask for it. */
+export type StepOrder = Omit<StepSpec, 'layers'> & WithLayerHashes;
+
 /** Which step of which job an execution belongs to, for records and events. */
 export interface StepContext {
   jobId: string;
@@ -60,7 +71,7 @@ export interface StepContext {
 
 export interface StepInput {
   context: StepContext;
-  spec: StepSpec;
+  order: StepOrder;
 }
 
 /** A change to the records of a job. `key` makes an event's insertion idempotent. */

@@ -5,4 +5,4 @@ import { startOrchestrator } from './orchestrator.ts';
 import { runRoles } from './support/role.ts';
 
 // All roles in one process. The API comes last: its health endpoint says that the others are there.
-await runRoles('helix', [startOrchestrator, startIntegrations, startNodePool, startApi]);
+await runRoles('helix', [startOrchestrator, startIntegrations, startNodePool], [startApi]);

@@ -17,7 +17,7 @@ const phaseAttribute = defineSearchAttributeKey('HelixPhase', SearchAttributeTyp
 export class Progress {
   private eventsSaid = 0;
   private phaseShown: string | null = null;
-
+  private written: Promise<void> = Promise.resolve();
   private readonly state: JobState;
 
   constructor(state: JobState) {
@@ -26,11 +26,21 @@ export class Progress {
 
   /** Records events and the state as it is now. */
   async say(...events: JobEventData[]): Promise<void> {
-    await this.write(events, {});
+    await this.inTurn(() => this.write(events, {}));
   }
 
   async finish(event: Extract<JobEventData, { type: 'job.finished' }>): Promise<void> {
-    await this.write([event], { result: event.result });
+    await this.inTurn(() => this.write([event], { result: event.result }));
+  }
+
+  /**
+   * Messages and the main logic speak at the same time. One after the other, so that events keep their order, and because two local activities
+   * under way beside an update were seen to end in another order when the workflow was replayed.
+   */
+  private inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.written.then(write);
+    this.written = turn.catch(() => undefined);
+    return turn;
   }
 
   private async write(events: JobEventData[], patch: Pick<ProgressRecord['patch'], 'result'>): Promise<void> {

@@ -1,9 +1,8 @@
 import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
-import type { Task } from '../contracts/plan.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
+import type { ModeInput, ModeOutput, PlannedTask, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
 import { checkpointSignal } from './messages.ts';
 import { PauseGate } from './pause-gate.ts';
 import { loadTasks } from './plan-tasks.ts';
@@ -105,7 +104,7 @@ async function applyRecipe(
 async function check(
   input: ModeInput,
   gate: PauseGate,
-  tasks: readonly Task[],
+  tasks: readonly PlannedTask[],
   snapshot: SnapshotId,
   known: readonly TaskOutcome[],
   counted: TaskOutcome[],

@@ -10,10 +10,9 @@ import {
 } from '@temporalio/workflow';
 import type * as stepActivities from '../activities/steps.ts';
 import { classTaskQueue, stepSucceeded } from '../contracts/derived.ts';
-import type { Task } from '../contracts/plan.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import type { StepResult, StepSpec } from '../contracts/step.ts';
-import type { ModeInput, StepContext, TaskOutcome } from '../contracts/workflow.ts';
+import type { StepResult } from '../contracts/step.ts';
+import type { ModeInput, PlannedTask, StepContext, StepOrder, TaskOutcome } from '../contracts/workflow.ts';
 import type { PauseGate } from './pause-gate.ts';
 import { TaskGraph } from './task-graph.ts';
 
@@ -25,19 +24,19 @@ const defaultNodeWaitMs = 10 * minute;
 const maxPendingSteps = 500;
 
 /** Runs one step on whichever node its class finds. */
-export async function runStep(context: StepContext, spec: StepSpec): Promise<StepResult> {
+export async function runStep(context: StepContext, order: StepOrder): Promise<StepResult> {
   const { runStep: activity } = proxyActivities<ReturnType<typeof stepActivities.createStepActivities>>({
-    taskQueue: classTaskQueue(spec.class),
+    taskQueue: classTaskQueue(order.class),
     // Everything that may happen inside one attempt: waiting for a node, layers, the command, and the transfers around them.
-    startToCloseTimeout: context.nodeWaitMs + 2 * spec.timeoutMs + 30 * minute,
+    startToCloseTimeout: context.nodeWaitMs + 2 * order.timeoutMs + 30 * minute,
     // The node-pool beats twice a second; a pool that died is noticed after this.
     heartbeatTimeout: '12s',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 30 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     summary: context.title,
-    priority: { fairnessKey: spec.project.slice(0, 64) },
+    priority: { fairnessKey: order.project.slice(0, 64) },
   });
-  return await activity({ context, spec });
+  return await activity({ context, order });
 }
 
 /** What a step of this mode looks like to records and events. */
@@ -45,8 +44,8 @@ export function stepContext(input: ModeInput, phase: StepContext['phase'], taskI
   return { jobId: input.jobId, phase, taskId, title, nodeWaitMs: input.request.nodeWaitMs ?? defaultNodeWaitMs };
 }
 
-/** A step's spec from a task of the plan. Empty members are left out: every byte stands in the history. */
-function taskSpec(input: ModeInput, snapshot: SnapshotId, task: Task, inputs: SnapshotId[]): StepSpec {
+/** A step from a task of the plan. Empty members are left out: every byte stands in the history. */
+function stepOf(input: ModeInput, snapshot: SnapshotId, task: PlannedTask, inputs: SnapshotId[]): StepOrder {
   return {
     project: input.project,
     snapshot,
@@ -66,7 +65,7 @@ export interface TaskRun {
   input: ModeInput;
   phase: StepContext['phase'];
   snapshot: SnapshotId;
-  tasks: readonly Task[];
+  tasks: readonly PlannedTask[];
   done: readonly TaskOutcome[];
   gate: PauseGate;
 }
@@ -79,7 +78,7 @@ export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
   const graph = new TaskGraph(run.tasks, run.done);
   const running = new Set<Promise<void>>();
   const show = (): void => setCurrentDetails(graph.describe());
-  const start = (task: Task): void => {
+  const start = (task: PlannedTask): void => {
     const promise = runTask(run, graph, task).finally(() => {
       running.delete(promise);
       show();
@@ -108,10 +107,10 @@ export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
   return run.tasks.map((task) => graph.outcomes.get(task.id)!).filter((outcome) => outcome !== undefined);
 }
 
-async function runTask(run: TaskRun, graph: TaskGraph, task: Task): Promise<void> {
+async function runTask(run: TaskRun, graph: TaskGraph, task: PlannedTask): Promise<void> {
   const context = stepContext(run.input, run.phase, task.id, task.title);
   try {
-    const result = await runStep(context, taskSpec(run.input, run.snapshot, task, graph.inputsOf(task)));
+    const result = await runStep(context, stepOf(run.input, run.snapshot, task, graph.inputsOf(task)));
     graph.outcomes.set(task.id, outcomeOf(task.id, task.kind, result));
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -147,7 +146,7 @@ function brokenOutcome(taskId: string, kind: TaskOutcome['kind'], snapshot: Snap
   };
 }
 
-function notRun(task: Task, snapshot: SnapshotId, blocker: string): TaskOutcome {
+function notRun(task: PlannedTask, snapshot: SnapshotId, blocker: string): TaskOutcome {
   return {
     taskId: task.id,
     kind: task.kind,

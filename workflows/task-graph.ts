@@ -1,6 +1,5 @@
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import type { Task } from '../contracts/plan.ts';
-import type { TaskOutcome } from '../contracts/workflow.ts';
+import type { PlannedTask, TaskOutcome } from '../contracts/workflow.ts';
 
 /** The details of a workflow stay below a few kilobytes. */
 const mostRowsShown = 100;
@@ -10,11 +9,11 @@ const mostRowsShown = 100;
  * Tasks that the graph's outcomes already name are done.
  */
 export class TaskGraph {
-  private readonly tasks = new Map<string, Task>();
+  private readonly tasks = new Map<string, PlannedTask>();
   private readonly waiting = new Set<string>();
   readonly outcomes = new Map<string, TaskOutcome>();
 
-  constructor(tasks: readonly Task[], done: readonly TaskOutcome[]) {
+  constructor(tasks: readonly PlannedTask[], done: readonly TaskOutcome[]) {
     for (const outcome of done) this.outcomes.set(outcome.taskId, outcome);
     for (const task of tasks) {
       this.tasks.set(task.id, task);
@@ -23,7 +22,7 @@ export class TaskGraph {
   }
 
   /** Takes the tasks whose needs have all succeeded. A need that the graph does not know counts as met. */
-  takeReady(): Task[] {
+  takeReady(): PlannedTask[] {
     const ready = [...this.waiting]
       .map((id) => this.tasks.get(id)!)
       .filter((task) => this.needsOf(task).every((id) => this.outcomes.get(id)?.succeeded));
@@ -32,8 +31,8 @@ export class TaskGraph {
   }
 
   /** Takes the tasks that cannot run because a task they need has not succeeded, with the name of that task. */
-  takeBlocked(): { task: Task; blocker: string }[] {
-    const blocked: { task: Task; blocker: string }[] = [];
+  takeBlocked(): { task: PlannedTask; blocker: string }[] {
+    const blocked: { task: PlannedTask; blocker: string }[] = [];
     for (const id of this.waiting) {
       const task = this.tasks.get(id)!;
       const blocker = this.needsOf(task).find((need) => this.outcomes.get(need)?.succeeded === false);
@@ -45,7 +44,7 @@ export class TaskGraph {
   }
 
   /** Output trees of everything the task needs, directly or not; a task's own dependencies come before it. */
-  inputsOf(task: Task): SnapshotId[] {
+  inputsOf(task: PlannedTask): SnapshotId[] {
     const inputs = new Set<SnapshotId>();
     const seen = new Set<string>();
     const visit = (id: string): void => {
@@ -75,7 +74,7 @@ export class TaskGraph {
     return outcome.end === 'not-run' ? 'not run' : 'failed';
   }
 
-  private needsOf(task: Task): string[] {
+  private needsOf(task: PlannedTask): string[] {
     return task.needs.filter((id) => this.tasks.has(id) || this.outcomes.has(id));
   }
 }

@@ -23,7 +23,7 @@ export interface SupervisedPartOptions {
   log: Logger;
   /** Process of an earlier supervisor to adopt. */
   orphan: ProcessIdentity | null;
-  /** Parts this one cannot work without: it is started when they run, and a death while they do not is not held against it. */
+  /** Parts this one waits for by itself: a death while they do not run is not held against it. */
   needs: readonly { readonly isUsable: boolean }[];
   onChange: () => void;
 }
@@ -85,7 +85,6 @@ export class SupervisedPart {
   async #keepRunning(): Promise<void> {
     let quickFailures = 0;
     while (!this.#stopped.signal.aborted) {
-      await this.#waitFor(() => this.#options.needs.every((need) => need.isUsable));
       const startedAt = Date.now();
       const failure = await this.#runOnce();
       if (this.#stopped.signal.aborted) return;

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Task } from '../../contracts/plan.ts';
-import type { TaskOutcome } from '../../contracts/workflow.ts';
+import type { PlannedTask, TaskOutcome } from '../../contracts/workflow.ts';
 import { TaskGraph } from '../../workflows/task-graph.ts';
 
-const task = (id: string, ...needs: string[]): Task => ({
+const task = (id: string, ...needs: string[]): PlannedTask => ({
   id,
   kind: 'build',
   title: id,
@@ -27,7 +26,7 @@ const outcome = (taskId: string, succeeded: boolean, outputs?: string): TaskOutc
   ...(outputs ? { outputs } : {}),
 });
 
-const ids = (tasks: Task[]): string[] => tasks.map(({ id }) => id);
+const ids = (tasks: PlannedTask[]): string[] => tasks.map(({ id }) => id);
 
 describe('the task graph', () => {
   it('gives out tasks once their needs have succeeded, each once', () => {

@@ -12,10 +12,10 @@ export interface Role {
 export type StartRole = (foundation: Foundation) => Promise<Role>;
 
 /**
- * Runs roles in this process until SIGTERM or SIGINT, or until one breaks, which ends them all with exit code 1: whoever started the
+ * Runs roles in this process, those of a group started at once and the groups one after the other, until SIGTERM or SIGINT, or until one breaks, which ends them all with exit code 1: whoever started the
  * process starts it again.
  */
-export async function runRoles(name: string, start: StartRole[]): Promise<void> {
+export async function runRoles(name: string, ...groups: StartRole[][]): Promise<void> {
   Runtime.install({
     // Temporal's own handling of signals would stop its workers only.
     shutdownSignals: [],
@@ -33,7 +33,9 @@ export async function runRoles(name: string, start: StartRole[]): Promise<void> 
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   try {
-    for (const role of start) roles.push(await role(foundation));
+    for (const group of groups) {
+      await Promise.all(group.map(async (start) => roles.push(await start(foundation))));
+    }
     logger.info('ready');
     await Promise.race(roles.map((role) => role.ended));
   } catch (error) {
