@@ -1,8 +1,8 @@
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { HelixError } from '../contracts/error.ts';
 import { jobBranch } from '../contracts/derived.ts';
-import type { ProjectId, Source } from '../contracts/snapshot.ts';
-import type { ImportedSource, Published, PublishInput } from '../contracts/workflow.ts';
+import type { ImportedSource, ProjectId, Source } from '../contracts/snapshot.ts';
+import type { Published, PublishInput } from '../contracts/workflow.ts';
 import { publishBranch } from '../snapshots/publish.ts';
 import { importSource } from '../snapshots/source.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';

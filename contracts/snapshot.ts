@@ -22,6 +22,15 @@ export const sourceSchema = z.object({
 });
 export type Source = z.infer<typeof sourceSchema>;
 
+/** What became of a source. */
+export interface ImportedSource {
+  snapshot: SnapshotId;
+  /** The commit the snapshot was made from or stands on; null in a repository without commits. */
+  commit: string | null;
+  /** Whether the snapshot has work that is in no commit. */
+  dirty: boolean;
+}
+
 /** One changed path between two snapshots. Paths are workspace-relative, with `/`. */
 export interface SnapshotChange {
   path: string;

@@ -2,7 +2,7 @@
 import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView, Mode, PhaseResult } from './job.ts';
 import type { JobEventData } from './event.ts';
 import type { Recipe } from './recipe.ts';
-import type { ProjectId, SnapshotId, Source } from './snapshot.ts';
+import type { ImportedSource, ProjectId, SnapshotId, Source } from './snapshot.ts';
 import type { StepEnd, StepSpec } from './step.ts';
 import type { Task } from './plan.ts';
 
@@ -79,12 +79,6 @@ export interface ProgressRecord {
   job: DevJobInput & { workflowId: string };
   events: { key: string; at: string; data: JobEventData }[];
   patch: { status?: JobStatus; phase?: JobView['phase']; checkpoints?: Checkpoint[]; result?: JobResult };
-}
-
-export interface ImportedSource {
-  snapshot: SnapshotId;
-  commit: string | null;
-  dirty: boolean;
 }
 
 export interface PublishInput {

@@ -10,8 +10,13 @@ import { hasRealParents } from './removal.ts';
 import { helixFolder } from './repository-files.ts';
 import type { Scan } from './scan.ts';
 import { editTree } from './tree-names.ts';
-import type { CaptureOptions } from './workspace.ts';
 import type { Checkout } from './workspace-state.ts';
+
+export interface CaptureOptions {
+  /** Added to what the workspace was opened with. */
+  exclude?: string[];
+  signal?: AbortSignal;
+}
 
 /** See `Workspace.capture`. */
 export async function captureWorkspace(checkout: Checkout, options: CaptureOptions = {}): Promise<SnapshotId> {

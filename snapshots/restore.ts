@@ -13,8 +13,14 @@ import { scan } from './scan.ts';
 import type { Scan } from './scan.ts';
 import { withoutPaths } from './tree-names.ts';
 import type { TreeNames } from './tree-names.ts';
-import type { RestoreOptions } from './workspace.ts';
 import type { Checkout } from './workspace-state.ts';
+
+export interface RestoreOptions {
+  inputs?: SnapshotId[];
+  /** Added to what the workspace was opened with. */
+  exclude?: string[];
+  signal?: AbortSignal;
+}
 
 /** What a workspace is to become. */
 interface Target {

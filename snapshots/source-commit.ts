@@ -7,7 +7,8 @@ import type { LocalRepository } from './location.ts';
 import { wrapSnapshot } from './objects.ts';
 import { decodePath, parentFolders, splitRecords } from './paths.ts';
 import { helixFolder, withScratchFolder, withScratchRepository } from './repository-files.ts';
-import type { ImportOptions, ImportedSource } from './source.ts';
+import type { ImportedSource } from '../contracts/snapshot.ts';
+import type { ImportOptions } from './import-options.ts';
 import type { SnapshotStore } from './store.ts';
 import { copyObjects } from './transfer.ts';
 

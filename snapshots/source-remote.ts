@@ -6,7 +6,8 @@ import { shownLocation } from './location.ts';
 import { objectIdPattern } from './objects.ts';
 import { helixFolder, withScratchRepository } from './repository-files.ts';
 import { refNotFoundError, snapshotOfCommit } from './source-commit.ts';
-import type { ImportOptions, ImportedSource } from './source.ts';
+import type { ImportedSource } from '../contracts/snapshot.ts';
+import type { ImportOptions } from './import-options.ts';
 import type { SnapshotStore } from './store.ts';
 
 /** Makes a snapshot of a commit fetched from a URL: of its default branch when no ref is given. */

@@ -11,7 +11,8 @@ import { hasRealParents } from './removal.ts';
 import { helixFolder, withScratchRepository } from './repository-files.ts';
 import type { IndexedTree } from './scan.ts';
 import { resolveCommit } from './source-commit.ts';
-import type { ImportOptions, ImportedSource } from './source.ts';
+import type { ImportedSource } from '../contracts/snapshot.ts';
+import type { ImportOptions } from './import-options.ts';
 import type { SnapshotStore } from './store.ts';
 
 /**

@@ -1,5 +1,6 @@
-import type { SnapshotId, Source } from '../contracts/snapshot.ts';
+import type { ImportedSource, Source } from '../contracts/snapshot.ts';
 import { HelixError } from '../contracts/error.ts';
+import type { ImportOptions } from './import-options.ts';
 import { openRepository, parseLocation } from './location.ts';
 import { importCommit } from './source-commit.ts';
 import { importRemote } from './source-remote.ts';
@@ -7,20 +8,6 @@ import { importWorkingTree } from './source-working-tree.ts';
 import type { SnapshotStore } from './store.ts';
 
 export { projectIdFor } from './location.ts';
-
-export interface ImportOptions {
-  signal?: AbortSignal;
-  /** Called with lines for people: progress, and what is not taken along. */
-  onProgress?: (line: string) => void;
-}
-
-export interface ImportedSource {
-  snapshot: SnapshotId;
-  /** The commit the snapshot was made from or stands on; null in a repository without commits. */
-  commit: string | null;
-  /** Whether the snapshot has work that is in no commit. */
-  dirty: boolean;
-}
 
 /**
  * Makes a snapshot of a source. A local path without `ref` gives its working tree as it is: uncommitted and untracked files, and tracked

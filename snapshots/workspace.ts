@@ -1,7 +1,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import { captureOutputs, captureWorkspace } from './capture.ts';
-import { restoreWorkspace } from './restore.ts';
+import { type CaptureOptions, captureOutputs, captureWorkspace } from './capture.ts';
+import { restoreWorkspace, type RestoreOptions } from './restore.ts';
 import type { SnapshotStore } from './store.ts';
 import { TreeNamesCache } from './tree-names.ts';
 import { WorkspaceRecord } from './workspace-state.ts';
@@ -27,19 +27,6 @@ export interface Workspace {
    * Throws HelixError `usage.invalid` for a path that leaves the workspace.
    */
   captureOutputs(paths: string[], options?: { signal?: AbortSignal }): Promise<SnapshotId | undefined>;
-}
-
-export interface RestoreOptions {
-  inputs?: SnapshotId[];
-  /** Added to what the workspace was opened with. */
-  exclude?: string[];
-  signal?: AbortSignal;
-}
-
-export interface CaptureOptions {
-  /** Added to what the workspace was opened with. */
-  exclude?: string[];
-  signal?: AbortSignal;
 }
 
 /** Opens the checkout at `dir`, making the folder when missing. `exclude`: paths that belong to somebody else (layers). */

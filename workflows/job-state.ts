@@ -1,5 +1,6 @@
 import type { Checkpoint, JobStatus, JobView, Mode, PhaseResult, StepCounts, TestCounts } from '../contracts/job.ts';
-import type { DevJobInput, ImportedSource } from '../contracts/workflow.ts';
+import type { ImportedSource } from '../contracts/snapshot.ts';
+import type { DevJobInput } from '../contracts/workflow.ts';
 
 /** A message that does not fit the job's state, e.g. an approval of a rejected plan. */
 export class WrongStateError extends Error {

@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Checkpoint, JobStatus } from '../contracts/job.ts';
-import type { ImportedSource } from '../contracts/workflow.ts';
+import type { ImportedSource } from '../contracts/snapshot.ts';
 
 // Sent to devJob. Each is idempotent: saying it twice is the same as saying it once.
 export const approveUpdate = defineUpdate<void>('approve');

@@ -8,7 +8,7 @@ import type { TestCase, TestReport, TestRun } from './test-report.ts';
 
 export { junitXml } from './junit-xml.ts';
 export { quoteFailures } from './quote-failures.ts';
-export type { TestCase, TestReport, TestRun } from './test-report.ts';
+export type { TestReport, TestRun } from './test-report.ts';
 
 /** Runners whose tests are listed in XML files rather than in their logs. */
 const reportInFiles = new Set(['pytest', 'surefire', 'ctest']);

@@ -31,7 +31,7 @@ describe('capability classes', () => {
     for (const bad of ['', 'linux &&', 'go > 1', 'a || b', '-x']) {
       const parsed = capabilityClassSchema.safeParse(bad);
       assert.equal(parsed.success, false, bad);
-      assert.match(parsed.error!.issues[0]!.message, /is no capability: write NAME/);
+      assert.match(parsed.error.issues[0]!.message, /is no capability: write NAME/);
     }
   });
 });

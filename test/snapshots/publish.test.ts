@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { applyPatch } from '../../snapshots/apply.ts';
 import { publishBranch } from '../../snapshots/publish.ts';
 import { importSource } from '../../snapshots/source.ts';
-import type { ImportedSource } from '../../snapshots/source.ts';
+import type { ImportedSource } from '../../contracts/snapshot.ts';
 import { openStore } from '../../snapshots/store.ts';
 import type { SnapshotStore } from '../../snapshots/store.ts';
 import { openWorkspace } from '../../snapshots/workspace.ts';
