@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SnapshotId } from '../../contracts/snapshot.ts';
 import type { Workspace } from '../../snapshots/workspace.ts';
 import type { ExecutionOutcome } from '../fleet-node.ts';
 import { CommandRun, hasRun, type RunResult } from './command-run.ts';
@@ -9,9 +10,10 @@ import { layerPaths, nodeLayerKey, placeLayers, type LayerWish } from './layers.
 import { hasCode, readIfThere, type Layout } from './layout.ts';
 import type { ProjectStore } from './project-stores.ts';
 import type { ExecuteRequest } from './protocol.ts';
-import type { Slot, Slots } from './slots.ts';
+import type { Slot, SlotContent, Slots } from './slots.ts';
 import type { AgentTiming } from './timing.ts';
 import { resolveFolder } from './workspace-path.ts';
+import { stampWorkspace } from './workspace-stamp.ts';
 
 export interface ExecutionContext {
   layout: Layout;
@@ -87,15 +89,31 @@ export class Execution {
       if (failed) return this.#outcomeWithoutCapture(failed);
     }
     const layers = wishes.map(({ layer }) => layer);
+    const before = slot.content();
     slot.setContent(undefined);
     const result = await this.#execute('command', spec.command, '', slot, layers, spec.env);
     if (result.end === 'cancelled' || result.end === 'lease-expired') return this.#outcomeWithoutCapture(result);
 
     const outputs = spec.outputs.length === 0 ? undefined : await workspace.captureOutputs(spec.outputs);
-    const snapshot = await workspace.capture({ exclude: layerPaths(slot) });
-    slot.setContent({ snapshot, exact: spec.inputs.length === 0 && outputs === undefined });
+    const exact = spec.inputs.length === 0 && outputs === undefined;
+    const snapshot = await this.#capture(slot, workspace, exact ? before : undefined, exact);
     this.#project.remember(snapshot, ...(outputs ? [outputs] : []));
     return { ...result, snapshot, ...(outputs ? { outputs } : {}), logBytes: statSync(this.logFile).size };
+  }
+
+  /** Most commands change nothing that a snapshot holds; then git need not be asked where the stamp says so. */
+  async #capture(
+    slot: Slot,
+    workspace: Workspace,
+    before: SlotContent | undefined,
+    exact: boolean,
+  ): Promise<SnapshotId> {
+    const exclude = layerPaths(slot);
+    const stamp = before?.exact ? stampWorkspace(slot.workspace, exclude) : undefined;
+    const isUnchanged = stamp !== undefined && stamp === before?.stamp;
+    const snapshot = isUnchanged ? before.snapshot : await workspace.capture({ exclude });
+    slot.setContent({ snapshot, exact, stamp: snapshot === before?.snapshot ? stamp : undefined });
+    return snapshot;
   }
 
   /** Sources, inputs and layers. Gives the failed install, if one failed. */

@@ -115,6 +115,8 @@ export class AgentService {
     channel.event({ type: 'claimed' });
     this.#attached.set(executionId, (this.#attached.get(executionId) ?? 0) + 1);
     try {
+      // A new one's lease begins with the first ping; a short step never needs it.
+      if (known) this.#renewLease(executionId);
       const execution = await this.#start(request, channel);
       if (request.cancelled) execution.cancel();
       await Promise.all([

@@ -16,6 +16,8 @@ export interface SlotContent {
   snapshot: string;
   /** It is exactly the snapshot, without inputs or outputs of a step beside it. */
   exact: boolean;
+  /** From `stampWorkspace`, when it could be taken. */
+  stamp?: string | undefined;
 }
 
 /** A layer's folders in a slot, by the layer's key on this node. `moving` is left behind by an agent that died on the way. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Layer } from '../../contracts/step.ts';
 import { DETACH, openLocalNode, type FleetNode, type LocalNodeOptions } from '../../fleet/node.ts';
 import {
@@ -129,6 +130,22 @@ describe('the local node', function () {
       assert.equal(again.log, 'a\na.txt\n');
       const fed = await runStep(node, await spec('cat out/o', { snapshot: first.snapshot, inputs: [made.outputs!] }));
       assert.equal(fed.log, 'o\n');
+    }));
+
+  it('sees the smallest change after steps that changed nothing', () =>
+    withLocalNode(async ({ node, spec, store }) => {
+      const idle = await spec('true');
+      await runStep(node, idle);
+      // Only what has been at rest for two seconds is taken for unchanged without asking git.
+      await sleep(2100);
+      for (let i = 0; i < 3; i += 1) assert.equal((await runStep(node, idle)).snapshot, idle.snapshot);
+      const changed = await runStep(
+        node,
+        await spec('printf b | dd of=a.txt conv=notrunc 2> /dev/null', { snapshot: idle.snapshot }),
+      );
+      assert.equal(String(await store.read(changed.snapshot, 'a.txt')), 'b\n');
+      assert.equal((await runStep(node, await spec('cat a.txt', { snapshot: idle.snapshot }))).log, 'a\n');
+      assert.equal((await runStep(node, await spec('cat a.txt', { snapshot: changed.snapshot }))).log, 'b\n');
     }));
 
   it('never runs the same execution twice', () =>
