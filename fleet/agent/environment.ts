@@ -10,9 +10,26 @@ export interface LoginEnvironment {
   shell: string;
   user: string;
   home: string;
-  /** LANG and LC_*. */
-  locale: Record<string, string>;
+  /** What else steps get of it: see `passedOn`. */
+  passed: Record<string, string>;
 }
+
+/**
+ * Beside PATH and HOME: the locale, how this machine reaches the outside (proxies, certificates, package registries), and where its
+ * toolchains are. Nothing else of the user's environment reaches a step.
+ */
+const passedOn = new RegExp(
+  `^(${[
+    'LANG|LC_[A-Z]+|TZ',
+    '(HTTPS?|FTP|ALL|NO)_PROXY|(https?|ftp|all|no)_proxy|NODE_USE_ENV_PROXY',
+    'NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE|GIT_SSL_CAINFO',
+    '(npm_config|NPM_CONFIG)_(registry|REGISTRY|cafile|CAFILE|userconfig|USERCONFIG)|YARN_NPM_REGISTRY_SERVER',
+    'PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|CONFIG_FILE)|UV_(INDEX_URL|DEFAULT_INDEX)',
+    'GO(PROXY|PRIVATE|NOPROXY|SUMDB|NOSUMDB|FLAGS|TOOLCHAIN|PATH|ROOT|MODCACHE)',
+    '(CARGO|RUSTUP|JAVA|GRADLE_USER)_HOME|RUSTUP_TOOLCHAIN|PYENV_ROOT|NVM_DIR',
+    'MAVEN_(OPTS|ARGS)|GRADLE_OPTS',
+  ].join('|')})$`,
+);
 
 const mark = '__helix_login_environment__';
 
@@ -24,13 +41,13 @@ export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnv
   const user = userInfo();
   const shell = process.env.SHELL ?? user.shell ?? '/bin/sh';
   const variables = await askShell(shell, timeoutMs);
-  const locale = Object.entries({ ...process.env, ...variables }).filter(([name]) => /^(LANG|LC_[A-Z]+)$/.test(name));
+  const passed = Object.entries({ ...process.env, ...variables }).filter(([name]) => passedOn.test(name));
   return {
     path: variables.PATH || process.env.PATH || '/usr/local/bin:/usr/bin:/bin',
     shell,
     user: user.username,
     home: process.env.HOME ?? user.homedir,
-    locale: Object.fromEntries(locale) as Record<string, string>,
+    passed: Object.fromEntries(passed) as Record<string, string>,
   };
 }
 
@@ -63,7 +80,7 @@ export function stepEnvironment(
   own: StepSpec['env'],
 ): Record<string, string> {
   const environment: Record<string, string> = {
-    ...login.locale,
+    ...login.passed,
     PATH: login.path,
     HOME: login.home,
     USER: login.user,
