@@ -134,10 +134,12 @@ describe('real code that nobody here wrote', function () {
     assert.equal((await job(repository)).tests.passed, passed);
   });
 
-  it('avvio: as many tests pass as by hand', async () => {
-    const repository = await npmPackage(join(dir, 'avvio'), 'avvio@9.1.0');
+  it('avvio: as many tests pass as by hand', async function () {
+    // Its own tests measure time-outs; on a busy machine one of them fails now and then, here or by hand.
+    this.retries(2);
+    const repository = await npmPackage(await mkdtemp(join(dir, 'avvio-')), 'avvio@9.3.1');
     const hand = await byHand(repository, 'npm install --no-audit --no-fund --silent && npm test');
-    const passed = number(/pass (\d+)/, hand);
+    const passed = number(/Passed: (\d+)/, hand);
     assert.ok(passed > 50);
     const result = await job(repository);
     assert.equal(result.tests.passed, passed);
@@ -145,7 +147,7 @@ describe('real code that nobody here wrote', function () {
   });
 
   it('a Python source distribution: as many tests pass as by hand', async () => {
-    const repository = await pythonSource(join(dir, 'iniconfig'), 'iniconfig==2.0.0');
+    const repository = await pythonSource(join(dir, 'iniconfig'), 'iniconfig==2.3.1');
     const hand = await byHand(
       repository,
       'python3 -m venv .venv && .venv/bin/pip install -q pytest . && .venv/bin/python -m pytest',
