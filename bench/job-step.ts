@@ -26,6 +26,9 @@ const rounds = 8;
 const command = 'true';
 
 interface Cost {
+  /** Of the steps' own activities. */
+  activityEvents: number;
+  /** All, with the workflow tasks between them: how many of those there are depends on how steps happen to end together. */
   events: number;
   bytes: number;
   cpuMs: number;
@@ -62,8 +65,16 @@ export async function benchJobStep(): Promise<BenchRow[]> {
       const before = await cpuSeconds(roots);
       await run(id);
       const cpuMs = ((await cpuSeconds(roots)) - before) * 1000;
-      const { historyLength, historySize } = await client.workflow.getHandle(id).describe();
-      return { events: historyLength, bytes: historySize ?? Number.NaN, cpuMs };
+      const handle = client.workflow.getHandle(id);
+      const { historyLength, historySize } = await handle.describe();
+      const { events } = await handle.fetchHistory();
+      const activityEvents = events!.filter(
+        (event) =>
+          event.activityTaskScheduledEventAttributes ??
+          event.activityTaskStartedEventAttributes ??
+          event.activityTaskCompletedEventAttributes,
+      ).length;
+      return { activityEvents, events: historyLength, bytes: historySize ?? Number.NaN, cpuMs };
     };
     const ours: Cost[] = [];
     const bares: Cost[] = [];
@@ -96,7 +107,8 @@ export async function benchJobStep(): Promise<BenchRow[]> {
       };
     };
     return [
-      row('step: history events against a bare activity', (cost) => cost.events, 'events', '<= 1x'),
+      row('step: events of its activity against a bare activity', (cost) => cost.activityEvents, 'events', '<= 1x'),
+      row('step: all history events', (cost) => cost.events, 'events', '-'),
       row('step: history bytes', (cost) => cost.bytes, 'bytes', '<= 2,048 bytes'),
       row('step: CPU of all processes against a bare activity and its server', (cost) => cost.cpuMs, 'ms', '<= 2x'),
     ];

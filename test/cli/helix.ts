@@ -29,8 +29,11 @@ export function helixOnTerminal(args: string[], options: HelixOptions = {}): Pro
   return run('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], options);
 }
 
+/** What of the surrounding environment would decide about colours; Node takes any unknown CI for a terminal without them. */
+const noColourWishes = { NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined, FORCE_COLOR: undefined, CI: undefined };
+
 async function run(program: string, args: string[], options: HelixOptions): Promise<HelixOutput> {
-  const env = { ...process.env, TERM: 'xterm', NO_COLOR: undefined, FORCE_COLOR: undefined, ...options.env };
+  const env = { ...process.env, TERM: 'xterm', ...noColourWishes, ...options.env };
   const child = spawn(program, args, { cwd: options.cwd, env, stdio: 'pipe' });
   const output: HelixOutput = { code: null, stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -31,7 +31,7 @@ export async function makeRepository(dir: string, files: Record<string, string>)
 export async function npmPackage(dir: string, spec: string): Promise<string> {
   await mkdir(dir, { recursive: true });
   const tarball = (await succeed('npm', ['pack', '--silent', spec], { cwd: dir })).trim().split('\n').at(-1)!;
-  await succeed('tar', ['xzf', tarball], { cwd: dir });
+  await unpack(tarball, dir);
   const repository = join(dir, 'package');
   await commitAll(repository);
   return repository;
@@ -53,9 +53,14 @@ export async function pythonSource(dir: string, spec: string): Promise<string> {
     spec,
   ]);
   const [tarball] = (await readdir(dir)).filter((name) => name.endsWith('.tar.gz'));
-  await succeed('tar', ['xzf', tarball!], { cwd: dir });
+  await unpack(tarball!, dir);
   const repository = join(dir, 'source');
   await rename(join(dir, tarball!.replace(/\.tar\.gz$/, '')), repository);
   await commitAll(repository);
   return repository;
+}
+
+/** The files belong to who unpacks them: as root, tar would keep the owners of the archive, whose repositories git refuses. */
+async function unpack(tarball: string, dir: string): Promise<void> {
+  await succeed('tar', ['xzf', tarball, '--no-same-owner'], { cwd: dir });
 }
