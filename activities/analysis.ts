@@ -1,11 +1,9 @@
 import type { BlobStore } from '../blobs/blob-store.ts';
-import { HelixError } from '../contracts/error.ts';
 import type { JobRequest } from '../contracts/job.ts';
-import { type Plan, planSchema, type Task } from '../contracts/plan.ts';
+import type { Plan, Task } from '../contracts/plan.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
-import type { Layer } from '../contracts/step.ts';
-import type { PlannedTask, RecipeTask } from '../contracts/workflow.ts';
+import type { RecipeTask } from '../contracts/workflow.ts';
 import { demandClass } from '../db/classes.ts';
 import type { Database } from '../db/database.ts';
 import { analyse } from '../modes/planning/analyse.ts';
@@ -20,14 +18,8 @@ export interface AnalysisDeps {
   database: Database;
 }
 
-/** What planning reads from a snapshot, and what the other modes read from the plan. */
+/** What planning reads from a snapshot, and the commands of recipes. */
 export function createAnalysisActivities({ stores, blobs, database }: AnalysisDeps) {
-  const loadPlan = async (hash: string): Promise<Plan> => {
-    const content = await blobs.get(hash);
-    if (!content) throw new HelixError('internal', `the plan ${hash} is not in the blob store any more`);
-    return planSchema.parse(JSON.parse(content.toString()));
-  };
-
   return translateErrors({
     async analyseProject(input: {
       project: ProjectId;
@@ -49,14 +41,6 @@ export function createAnalysisActivities({ stores, blobs, database }: AnalysisDe
         summary: summarise(plan),
         tasks: plan.tasks.length,
       };
-    },
-
-    async loadTasks({ plan, kinds }: { plan: string; kinds: Task['kind'][] }): Promise<PlannedTask[]> {
-      const tasks = (await loadPlan(plan)).tasks.filter((task) => kinds.includes(task.kind));
-      const layerHash = (layer: Layer): Promise<string> => blobs.put(JSON.stringify(layer));
-      return await Promise.all(
-        tasks.map(async (task) => ({ ...task, layers: await Promise.all(task.layers.map(layerHash)) })),
-      );
     },
 
     async planRecipes({ recipes }: { recipes: Recipe[] }): Promise<RecipeTask[]> {

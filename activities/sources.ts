@@ -28,10 +28,13 @@ export function createSourceActivities({ stores, blobs }: SourceDeps) {
       const store = await stores(project);
       const result = checkpoints.at(-1);
       if (!result) throw new HelixError('internal', `${jobId} has no checkpoint to publish`);
-      return await withHeartbeat(async () => {
+      const makePatch = async (): Promise<string | null> => {
+        if (result.snapshot === imported.snapshot) return null;
         const changes = await store.patch(imported.snapshot, result.snapshot);
-        const patch = changes.length > 0 ? await blobs.put(changes) : null;
-        if (!isLocalPath(source.location)) return { branch: null, patch };
+        return changes.length > 0 ? await blobs.put(changes) : null;
+      };
+      const makeBranch = async (): Promise<string | null> => {
+        if (!isLocalPath(source.location)) return null;
         const branch = jobBranch(jobId);
         await publishBranch(store, {
           repository: source.location,
@@ -46,6 +49,10 @@ export function createSourceActivities({ stores, blobs }: SourceDeps) {
           })),
           force,
         });
+        return branch;
+      };
+      return await withHeartbeat(async () => {
+        const [patch, branch] = await Promise.all([makePatch(), makeBranch()]);
         return { branch, patch };
       });
     },

@@ -1,36 +1,29 @@
-import { createHash } from 'node:crypto';
 import { Context, type Info } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import type { Logger } from 'pino';
 import type { BlobStore } from '../blobs/blob-store.ts';
-import type { StepLogs } from '../blobs/step-logs.ts';
 import { HelixError } from '../contracts/error.ts';
 import type { JobEventData } from '../contracts/event.ts';
-import type { ProjectId } from '../contracts/snapshot.ts';
 import { type Layer, layerSchema, type StepResult, type StepSpec } from '../contracts/step.ts';
 import { stepSucceeded } from '../contracts/derived.ts';
 import type { StepContext, StepInput } from '../contracts/workflow.ts';
-import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
-import { deleteStep, lookupStep, storeStep } from '../db/step-cache.ts';
-import { findStep, finishStep, setWaiting, startStep, type StepIdentity } from '../db/steps.ts';
-import { explainUnserved, satisfies } from '../fleet/capability.ts';
+import { storeStep } from '../db/step-cache.ts';
+import { findStep, setWaiting, startStep, type StepIdentity } from '../db/steps.ts';
+import { explainUnserved } from '../fleet/capability.ts';
 import { DETACH, type ExecutionOutcome, type FleetNode } from '../fleet/node.ts';
 import type { Allocator, SlotLease } from '../fleet/placement/allocator.ts';
 import type { Roster } from '../fleet/placement/roster.ts';
 import { stepKey } from '../fleet/placement/step-key.ts';
-import { parseCapabilityClass } from '../contracts/capability-class.ts';
-import type { SnapshotStore } from '../snapshots/store.ts';
+import { answerFromCache, type CacheDeps } from './cached-steps.ts';
 import { translateErrors } from './errors.ts';
+import { executionIdOf } from './execution-id.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { recordFinished } from './step-records.ts';
 
-export interface StepDeps {
+export interface StepDeps extends CacheDeps {
   allocator: Allocator;
   roster: Roster;
-  database: Database;
-  blobs: BlobStore;
-  logs: StepLogs;
-  stores(project: ProjectId): Promise<SnapshotStore>;
   logLimitBytes: number;
   logger: Logger;
 }
@@ -109,26 +102,11 @@ class StepRun {
   }
 
   private async fromCache(): Promise<StepResult | undefined> {
-    const { database, roster, stores, blobs, logs } = this.deps;
-    if (this.spec.cache === 'off') return undefined;
-    const atoms = parseCapabilityClass(this.spec.class);
-    const serving = roster.records().filter((node) => satisfies(node.facts, node.labels, atoms));
-    const keys = [...new Set(serving.map((node) => stepKey(this.spec, node.facts)))];
-    if (keys.length === 0) return undefined;
-    const hit = await lookupStep(database, keys);
-    if (!hit || (!stepSucceeded(hit.result) && this.spec.cache !== 'all')) return undefined;
-    const log = await blobs.get(hit.result.log);
-    const store = await stores(this.spec.project);
-    const kept = [hit.result.snapshot, ...(hit.result.outputs ? [hit.result.outputs] : [])];
-    const complete = log !== undefined && (await Promise.all(kept.map((id) => store.has(id)))).every(Boolean);
-    if (!complete) {
-      await deleteStep(database, hit.key);
-      return undefined;
-    }
-    await logs.copyFrom(this.identity.executionId, log);
-    const result = { ...hit.result, cached: true };
-    await this.recordFinished(result);
-    return result;
+    const { identity, attempt, spec } = this;
+    const [answer] = await answerFromCache(this.deps, this.deps.roster.records(), [{ identity, attempt, spec }]);
+    if (!answer) return undefined;
+    await this.recordFinished(answer.result);
+    return answer.result;
   }
 
   /** Waits for a slot; says so when nobody serves the class, and gives up after the limit. */
@@ -254,27 +232,8 @@ class StepRun {
   }
 
   private async recordFinished(result: StepResult): Promise<void> {
-    const { database } = this.deps;
-    const { end, exitCode, node, cached, logBytes, durationMs } = result;
-    const state = stepSucceeded(result) ? 'succeeded' : end === 'cancelled' ? 'cancelled' : 'failed';
-    // Without its result the record of an interrupted command would answer for the attempt that comes after it.
-    const kept = end === 'cancelled' || end === 'lease-expired' ? {} : { result };
-    await finishStep(
-      database,
-      this.identity.executionId,
-      { state, node, cached, exitCode, end, logBytes, durationMs, ...kept },
-      this.identity,
-    );
-    await this.say(`finished:${this.attempt}`, {
-      type: 'step.finished',
-      ...this.identity,
-      node,
-      cached,
-      end,
-      exitCode,
-      durationMs,
-      logBytes,
-    });
+    const { identity, attempt } = this;
+    await recordFinished(this.deps.database, identity.jobId, [{ identity, attempt, result }]);
   }
 
   private async sayInterrupted(node: string, error: unknown): Promise<void> {
@@ -294,12 +253,6 @@ async function loadLayer(blobs: BlobStore, hash: string): Promise<Layer> {
   const content = await blobs.get(hash);
   if (!content) throw new HelixError('internal', `the layer ${hash} is not in the blob store any more`);
   return layerSchema.parse(JSON.parse(content.toString()));
-}
-
-/** The same for every attempt of one activity, different for every other activity there ever was. */
-function executionIdOf(info: Info): string {
-  const { workflowId, runId } = info.workflowExecution ?? { workflowId: '', runId: '' };
-  return createHash('sha256').update(`${workflowId}\n${runId}\n${info.activityId}`).digest('hex').slice(0, 40);
 }
 
 function isWish(reason: unknown): boolean {

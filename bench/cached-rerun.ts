@@ -1,22 +1,28 @@
 import { join } from 'node:path';
+import { sampleRecipe } from '../cli/commands/start.ts';
+import type { JobResult } from '../contracts/job.ts';
 import { prepareSample } from '../examples/prepare-sample.ts';
 import { startStack } from '../test/support/stack.ts';
 import type { BenchRow } from './row.ts';
 
-/** The sample's job twice: the second finds every step in the cache. */
+/** The sample's job, as `npm start` runs it, again and again: from the second on every step is in the cache. */
 export async function benchCachedRerun(): Promise<BenchRow[]> {
   const stack = await startStack();
   try {
     const repository = await prepareSample(join(stack.home, 'bench-sample'));
-    const run = async (): Promise<number> => {
-      const { code, result, stderr } = await stack.run(['--repo', repository, '--modes', 'planning,building,testing']);
+    const run = async (): Promise<JobResult> => {
+      const { code, result, stderr } = await stack.run(['--repo', repository, '--recipe', sampleRecipe]);
       if (code !== 0) throw new Error(`the sample failed: ${JSON.stringify(result.reason)}\n${stderr}`);
-      return result.durationMs;
+      return result;
     };
-    const first = await run();
+    const first = (await run()).durationMs;
     const reruns: number[] = [];
-    for (let round = 0; round < 5; round += 1) reruns.push(await run());
-    const cached = reruns.sort((a, b) => a - b)[2]!;
+    for (let round = 0; round < 11; round += 1) {
+      const { durationMs, steps } = await run();
+      if (steps.run > 0) throw new Error(`${steps.run} steps of a rerun were not in the cache`);
+      reruns.push(durationMs);
+    }
+    const cached = reruns.sort((a, b) => a - b)[5]!;
     return [
       {
         name: 'sample: fully cached rerun against first run',

@@ -59,6 +59,24 @@ export type PlannedTask = Omit<Task, 'layers'> & WithLayerHashes;
 /** A step as workflows ask for it. */
 export type StepOrder = Omit<StepSpec, 'layers'> & WithLayerHashes;
 
+/** What a phase is about to run. `known` holds outcomes on this very snapshot; `occasion` stands behind the titles of the steps. */
+export interface PreparationInput {
+  job: DevJobInput;
+  /** Blob hash. */
+  plan: string;
+  phase: Mode;
+  snapshot: SnapshotId;
+  kinds: Task['kind'][];
+  known: readonly TaskOutcome[];
+  occasion?: string | undefined;
+}
+
+export interface PreparedTasks {
+  tasks: PlannedTask[];
+  /** Outcomes of those that the step cache knew. */
+  answered: TaskOutcome[];
+}
+
 /** Which step of which job an execution belongs to, for records and events. */
 export interface StepContext {
   jobId: string;

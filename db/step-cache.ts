@@ -2,18 +2,14 @@ import type { StepResult } from '../contracts/step.ts';
 import type { Queryable } from './database.ts';
 import { toJsonb } from './json.ts';
 
-export interface CachedStep {
-  key: string;
-  result: StepResult;
-}
-
-/** The result kept under the first of the keys that has one. */
-export async function lookupStep(database: Queryable, keys: readonly string[]): Promise<CachedStep | undefined> {
-  const { rows } = await database.query<CachedStep>(
-    'select key, result from step_cache where key = any($1) order by array_position($1, key) limit 1',
+/** The results kept under these keys. */
+export async function lookupSteps(database: Queryable, keys: readonly string[]): Promise<Map<string, StepResult>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await database.query<{ key: string; result: StepResult }>(
+    'select key, result from step_cache where key = any($1)',
     [keys],
   );
-  return rows[0];
+  return new Map(rows.map(({ key, result }) => [key, result]));
 }
 
 /** Keeps a result; the last one kept under a key counts. */

@@ -31,9 +31,12 @@ export interface PublishOptions {
  * `source.ref-not-found` when `base` is gone.
  */
 export async function publishBranch(store: SnapshotStore, options: PublishOptions): Promise<{ commit: string }> {
-  const repository = await openRepository(options.repository);
   const ref = `refs/heads/${options.branch}`;
-  if ((await gitResult(['check-ref-format', ref])).exitCode !== 0 || options.branch.startsWith('-')) {
+  const [repository, format] = await Promise.all([
+    openRepository(options.repository),
+    gitResult(['check-ref-format', ref]),
+  ]);
+  if (format.exitCode !== 0 || options.branch.startsWith('-')) {
     throw new HelixError('usage.invalid', `"${options.branch}" is no name git accepts for a branch`);
   }
   const commit = await withScratchRepository(helixFolder(store.dir), async (gitDir) => {
@@ -59,13 +62,16 @@ async function writeCommits(
   }
   const contents = await Promise.all(commits.map(({ snapshot }) => store.contents(snapshot)));
   const roots = contents.map(({ root }) => root);
-  await copyObjects({ gitDir: store.dir }, place, roots);
-  const baseTree = base === null ? undefined : await gitText(['rev-parse', '--verify', `${base}^{tree}`], place);
+  const [start] = await Promise.all([
+    base === null ? undefined : readCommit(place, base),
+    copyObjects({ gitDir: store.dir }, place, roots),
+  ]);
+  const baseTree = start?.tree;
   const trees = baseTree === undefined ? roots : await asCommitted(place, helixFolder(store.dir), baseTree, roots);
 
   let parent = base ?? undefined;
   let tree = baseTree;
-  let time = base === null ? 0 : Number(await gitText(['log', '-1', '--format=%ct', base], place));
+  let time = start?.time ?? 0;
   for (const [index, next] of trees.entries()) {
     if (next === tree) continue;
     // One second apart, so that whatever sorts commits by time keeps their order.
@@ -76,6 +82,12 @@ async function writeCommits(
   if (parent === undefined)
     throw new HelixError('usage.invalid', `there is nothing to publish as ${options.branch}: no base and no snapshot`);
   return parent;
+}
+
+/** The tree of a commit, and its committer's time in seconds. */
+async function readCommit(place: Place, commit: string): Promise<{ tree: string; time: number }> {
+  const [tree, time] = (await gitText(['log', '-1', '--format=%T %ct', commit], place)).split(' ');
+  return { tree: tree!, time: Number(time) };
 }
 
 interface NewCommit {
@@ -104,7 +116,10 @@ async function pointBranch(
   options: PublishOptions,
 ): Promise<void> {
   const { gitDir } = repository;
-  const current = await gitResult(['rev-parse', '--verify', '--quiet', ref], { gitDir });
+  const [current, workTree] = await Promise.all([
+    gitResult(['rev-parse', '--verify', '--quiet', ref], { gitDir }),
+    checkedOutAt(gitDir, ref),
+  ]);
   const old = current.exitCode === 0 ? current.stdout.toString().trim() : undefined;
   if (old === commit) return;
   const conflict = (reason: string): HelixError =>
@@ -117,7 +132,6 @@ async function pointBranch(
     );
   if (old !== undefined && !options.force)
     throw conflict(`it exists with other commits (${old.slice(0, 12)}); delete or rename it`);
-  const workTree = await checkedOutAt(gitDir, ref);
   if (workTree !== undefined) throw conflict(`it is checked out in ${workTree}; switch that to another branch first`);
   const update = ['update-ref', '--no-deref', ref, commit, old ?? '0'.repeat(40)];
   const { exitCode, stderr } = await gitResult(update, { gitDir });

@@ -6,6 +6,7 @@ import { git, gitResult } from './git.ts';
 import { removeEntries, scanThroughNested, storeChanges } from './git-index.ts';
 import type { LocalRepository } from './location.ts';
 import { emptyTree, wrapSnapshot } from './objects.ts';
+import type { SnapshotContents } from './objects.ts';
 import { absolutePath, decodePath, parentFolders, splitRecords } from './paths.ts';
 import { hasRealParents } from './removal.ts';
 import { helixFolder, withScratchRepository } from './repository-files.ts';
@@ -25,37 +26,51 @@ export async function importWorkingTree(
   workTree: string,
   options: ImportOptions,
 ): Promise<ImportedSource> {
-  const { signal } = options;
   return withScratchRepository(helixFolder(store.dir), async (scratch) => {
     const users: IndexedTree = { gitDir: scratch, workTree, indexFile: join(scratch, 'index') };
     await copyIndex(repository, scratch);
     const tracked = await readUsersIndex(users);
     await refuseSparse(workTree, tracked);
-
-    const remembered = join(
-      helixFolder(store.dir),
-      'imports',
-      createHash('sha256').update(workTree).digest('hex').slice(0, 16),
-    );
-    const ours: IndexedTree = { gitDir: store.dir, workTree, indexFile: join(scratch, 'ours.index') };
-    await copyFile(remembered, ours.indexFile).catch(() => undefined);
-    const excludeFrom = await existing(join(repository.commonDir, 'info', 'exclude'));
-    await dropNewlyIgnored(ours, tracked, excludeFrom);
-    const how = { ignore: true, ...(excludeFrom ? { excludeFrom } : {}), signal };
-    const found = await scanThroughNested(ours, how);
-    const forced = await trackedThoughIgnored(ours, tracked, new Set(found.untracked));
-    const untracked = [...found.untracked, ...forced];
-    options.onProgress?.(`reading ${found.modified.length + untracked.length} files of ${workTree}`);
-    const stored = await storeChanges(ours, { ...found, untracked }, how);
-    const paths = await listIndex(ours);
-    await mkdir(join(helixFolder(store.dir), 'imports'), { recursive: true });
-    await rename(ours.indexFile, remembered);
-
-    const commit = (await resolveCommit(repository, 'HEAD')) ?? null;
-    const dirty =
-      commit === null ? stored.root !== emptyTree : await isDirty(repository, users, tracked, paths, commit);
-    return { snapshot: await wrapSnapshot(store.dir, stored), commit, dirty };
+    // Two views of one tree: what it holds, and what of that the commit has not. Neither waits for the other.
+    const [taken, { commit, differs }] = await Promise.all([
+      takeTree(store, repository, users, tracked, scratch, options),
+      compareWithCommit(repository, users),
+    ]);
+    const dirty = commit === null ? taken.root !== emptyTree : differs || taken.paths.some(isForeignTo(tracked));
+    return { snapshot: await wrapSnapshot(store.dir, taken), commit, dirty };
   });
+}
+
+/** Stores the working tree's files and gives its tree, with the paths of the files in it. */
+async function takeTree(
+  store: SnapshotStore,
+  repository: LocalRepository,
+  { workTree }: IndexedTree,
+  tracked: Map<string, TrackedFile>,
+  scratch: string,
+  options: ImportOptions,
+): Promise<SnapshotContents & { paths: string[] }> {
+  const { signal } = options;
+  const remembered = join(
+    helixFolder(store.dir),
+    'imports',
+    createHash('sha256').update(workTree).digest('hex').slice(0, 16),
+  );
+  const ours: IndexedTree = { gitDir: store.dir, workTree, indexFile: join(scratch, 'ours.index') };
+  await copyFile(remembered, ours.indexFile).catch(() => undefined);
+  const excludeFrom = await existing(join(repository.commonDir, 'info', 'exclude'));
+  await dropNewlyIgnored(ours, tracked, excludeFrom);
+  const how = { ignore: true, ...(excludeFrom ? { excludeFrom } : {}), signal };
+  const [found, known] = await Promise.all([scanThroughNested(ours, how), listIndex(ours)]);
+  const forced = await trackedThoughIgnored(workTree, tracked, new Set([...known, ...found.untracked]));
+  const untracked = [...found.untracked, ...forced];
+  options.onProgress?.(`reading ${found.modified.length + untracked.length} files of ${workTree}`);
+  const stored = await storeChanges(ours, { ...found, untracked }, how);
+  const isAsBefore = [untracked, found.modified, found.deleted].every((paths) => paths.length === 0);
+  const paths = isAsBefore ? known : await listIndex(ours);
+  await mkdir(join(helixFolder(store.dir), 'imports'), { recursive: true });
+  await rename(ours.indexFile, remembered);
+  return { ...stored, paths };
 }
 
 interface TrackedFile {
@@ -116,15 +131,14 @@ async function dropNewlyIgnored(
 }
 
 async function trackedThoughIgnored(
-  ours: IndexedTree,
+  workTree: string,
   tracked: Map<string, TrackedFile>,
-  untracked: Set<string>,
+  found: Set<string>,
 ): Promise<string[]> {
-  const known = new Set(await listIndex(ours));
   const forced: string[] = [];
   for (const file of tracked.values()) {
-    if (file.isSubmodule || known.has(file.path) || untracked.has(file.path)) continue;
-    if (await isStored(ours.workTree, file.path)) forced.push(file.path);
+    if (file.isSubmodule || found.has(file.path)) continue;
+    if (await isStored(workTree, file.path)) forced.push(file.path);
   }
   return forced;
 }
@@ -142,24 +156,25 @@ async function listIndex(tree: IndexedTree): Promise<string[]> {
   return splitRecords(await git(['ls-files', '-z'], tree)).map(decodePath);
 }
 
-/** Whether the working tree has what the commit has not. What only the user's filters would change back does not count. */
-async function isDirty(
+/** The commit checked out, and whether the working tree has what it has not: what only the user's filters would change back does not count. */
+async function compareWithCommit(
   repository: LocalRepository,
   users: IndexedTree,
-  tracked: Map<string, TrackedFile>,
-  paths: string[],
-  commit: string,
-): Promise<boolean> {
-  const isForeign = (path: string): boolean =>
-    !tracked.has(path) && ![...parentFolders(path)].some((at) => tracked.get(at)?.isSubmodule);
-  if (paths.some(isForeign)) return true;
+): Promise<{ commit: string | null; differs: boolean }> {
+  const commit = (await resolveCommit(repository, 'HEAD')) ?? null;
+  if (commit === null) return { commit, differs: true };
   // Touched files are looked into; those the user's index knows as clean are believed, since their filters must not run here.
   await gitResult(['update-index', '-q', '--ignore-submodules', '--refresh'], users);
   const changed = await git(['diff-files', '-z', '--name-only', '--ignore-submodules=all'], users);
-  if (changed.length > 0) return true;
+  if (changed.length > 0) return { commit, differs: true };
   const place = { ...users, alternates: [join(repository.commonDir, 'objects')] };
   const staged = await gitResult(['diff-index', '--cached', '--quiet', '--ignore-submodules=all', commit], place);
-  return staged.exitCode !== 0;
+  return { commit, differs: staged.exitCode !== 0 };
+}
+
+/** Tells files that git does not know: neither tracked nor part of a submodule. */
+function isForeignTo(tracked: Map<string, TrackedFile>): (path: string) => boolean {
+  return (path) => !tracked.has(path) && ![...parentFolders(path)].some((at) => tracked.get(at)?.isSubmodule);
 }
 
 async function existing(file: string): Promise<string | undefined> {

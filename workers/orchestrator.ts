@@ -1,5 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import { createAnalysisActivities } from '../activities/analysis.ts';
+import { createPreparationActivities } from '../activities/preparation.ts';
 import { createRecordActivities } from '../activities/records.ts';
 import { createReportActivities } from '../activities/reports.ts';
 import { temporalConnection } from '../config/temporal-profile.ts';
@@ -11,7 +12,7 @@ import { workflowBundle } from './support/workflow-bundle.ts';
 
 /** Workflows, and the short activities that read snapshots and write projections. */
 export async function startOrchestrator(foundation: Foundation): Promise<Role> {
-  const { config, connection, database, blobs, stores, webUrl } = foundation;
+  const { config, connection, database, blobs, logs, stores, webUrl } = foundation;
   const { namespace } = config.temporal;
   await registerSearchAttributes(temporalConnection(config) ?? {}, namespace);
   const worker = await Worker.create({
@@ -22,6 +23,7 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
     activities: {
       ...createRecordActivities({ database, webUrl }),
       ...createAnalysisActivities({ stores, blobs, database }),
+      ...createPreparationActivities({ database, blobs, logs, stores }),
       ...createReportActivities({ stores, blobs, database }),
     },
     // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.

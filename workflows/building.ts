@@ -1,19 +1,17 @@
 import type { ModeInput, ModeOutput } from '../contracts/workflow.ts';
 import { PauseGate } from './pause-gate.ts';
-import { loadTasks } from './plan-tasks.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
 
 /** Installs dependencies and builds every package, in the order of the package graph. */
 export async function building(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
-  const tasks = await loadTasks(input.plan!, ['install', 'build']);
   const outcomes = await runTasks({
     input,
     phase: 'building',
     snapshot: input.snapshot,
-    tasks,
-    done: input.baseline,
+    kinds: ['install', 'build'],
+    known: input.baseline,
     gate,
   });
   const failed = outcomes.filter((outcome) => !outcome.succeeded);
@@ -21,11 +19,11 @@ export async function building(input: ModeInput): Promise<ModeOutput> {
   await finishHandlers();
   return {
     phase: {
-      status: failed.length > 0 ? 'failed' : tasks.length === 0 ? 'skipped' : 'succeeded',
+      status: failed.length > 0 ? 'failed' : outcomes.length === 0 ? 'skipped' : 'succeeded',
       summary:
         failed.length > 0
           ? describeFailures(failed)
-          : tasks.length === 0
+          : outcomes.length === 0
             ? 'nothing has to be built'
             : `${builds} ${builds === 1 ? 'package' : 'packages'} built`,
       steps: countSteps(outcomes),

@@ -116,18 +116,22 @@ class DevJob {
   private async main(): Promise<'succeeded' | 'failed' | 'rejected'> {
     const { state, progress } = this;
     const { request } = this.input;
-    await progress.say({ type: 'job.started', goal: request.goal, location: request.source.location });
-    state.imported = await importSource.executeWithOptions(
-      { summary: `Take a snapshot of ${request.source.location}` },
-      [{ project: this.input.project, source: request.source }],
-    );
+    const importing = importSource.executeWithOptions({ summary: `Take a snapshot of ${request.source.location}` }, [
+      { project: this.input.project, source: request.source },
+    ]);
+    const started = progress.say({
+      type: 'job.started',
+      goal: request.goal,
+      location: request.source.location,
+    });
+    [state.imported] = await Promise.all([importing, started]);
     const { snapshot, dirty } = state.imported;
     const source = state.recordCheckpoint({
       phase: 'source',
       snapshot,
       title: dirty ? 'Source with uncommitted work' : 'Source',
     });
-    await progress.say({ type: 'checkpoint.recorded', checkpoint: source });
+    progress.later({ type: 'checkpoint.recorded', checkpoint: source });
 
     let next = 0;
     for (;;) {
@@ -137,7 +141,10 @@ class DevJob {
         this.outcomes = [];
         await progress.say({ type: 'job.rolled-back', checkpoint: target }, { type: 'job.paused' });
       }
-      if (state.paused) await condition(() => !state.paused || state.rollbackRequested);
+      if (state.paused) {
+        await progress.flush();
+        await condition(() => !state.paused || state.rollbackRequested);
+      }
       if (state.rollbackRequested) continue;
       const mode = request.modes[next];
       if (!mode || this.shouldStopBefore(mode)) break;
@@ -180,7 +187,7 @@ class DevJob {
         message: output.phase.summary,
       };
     const checkpoint = state.recordCheckpoint({ phase: mode, snapshot: output.snapshot, title: `After ${mode}` });
-    await progress.say(
+    progress.later(
       { type: 'phase.finished', phase: mode, result: output.phase },
       { type: 'checkpoint.recorded', checkpoint },
     );

@@ -16,6 +16,7 @@ const phaseAttribute = defineSearchAttributeKey('HelixPhase', SearchAttributeTyp
 /** Makes a job's state visible: in the records, in its event log and in the Temporal Web UI. */
 export class Progress {
   private eventsSaid = 0;
+  private postponed: JobEventData[] = [];
   private phaseShown: string | null = null;
   private written: Promise<void> = Promise.resolve();
   private readonly state: JobState;
@@ -24,9 +25,19 @@ export class Progress {
     this.state = state;
   }
 
-  /** Records events and the state as it is now. */
+  /** Records events and the state as it is now, after the events that were left for later. */
   async say(...events: JobEventData[]): Promise<void> {
     await this.inTurn(() => this.write(events, {}));
+  }
+
+  /** Leaves events for the next `say`, where that is about to come: each record is a write that the job waits for. */
+  later(...events: JobEventData[]): void {
+    this.postponed.push(...events);
+  }
+
+  /** Records what was left for later, before the job waits for something. */
+  async flush(): Promise<void> {
+    if (this.postponed.length > 0) await this.say();
   }
 
   async finish(event: Extract<JobEventData, { type: 'job.finished' }>): Promise<void> {
@@ -43,8 +54,10 @@ export class Progress {
     return turn;
   }
 
-  private async write(events: JobEventData[], patch: Pick<ProgressRecord['patch'], 'result'>): Promise<void> {
+  private async write(said: JobEventData[], patch: Pick<ProgressRecord['patch'], 'result'>): Promise<void> {
     const { workflowId, runId } = workflowInfo();
+    const events = [...this.postponed, ...said];
+    this.postponed = [];
     const { state } = this;
     const phase = state.final ? 'ended' : (state.phase ?? 'source');
     setCurrentDetails(state.describe());

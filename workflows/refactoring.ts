@@ -1,12 +1,13 @@
 import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
+import type { Task } from '../contracts/plan.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import type { ModeInput, ModeOutput, PlannedTask, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
+import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
 import { checkpointSignal } from './messages.ts';
 import { PauseGate } from './pause-gate.ts';
-import { loadTasks } from './plan-tasks.ts';
-import { countSteps, finishHandlers, outcomeOf, runStep, runTasks, stepContext } from './steps.ts';
+import { outcomeOf, stepContext } from './step-order.ts';
+import { countSteps, finishHandlers, runStep, runTasks } from './steps.ts';
 
 const { planRecipes } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({
   startToCloseTimeout: '1m',
@@ -28,11 +29,11 @@ export async function refactoring(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
   const recipes = await planRecipes({ recipes: input.request.recipes });
-  const tasks = recipes.length > 0 ? await loadTasks(input.plan!, ['install', 'build', 'test', 'check']) : [];
   const counted: TaskOutcome[] = [];
   const told: string[] = [];
   let snapshot = input.snapshot;
   let before = input.baseline;
+  let beforeIsComplete = false;
   let kept = 0;
   let unchanged = 0;
   for (const [index, recipe] of recipes.entries()) {
@@ -48,8 +49,12 @@ export async function refactoring(input: ModeInput): Promise<ModeOutput> {
       told.push(`${recipe.title}: nothing to change`);
       continue;
     }
-    before = await check(input, gate, tasks, snapshot, before, counted, 'before');
-    const after = await check(input, gate, tasks, change.snapshot, [], counted, recipe.title);
+    const [beforeIt, after] = await bothOf(
+      beforeIsComplete ? Promise.resolve(before) : check(input, gate, snapshot, before, counted, 'before'),
+      check(input, gate, change.snapshot, [], counted, recipe.title),
+    );
+    before = beforeIt;
+    beforeIsComplete = true;
     const verdict = await compareRecipeChecks({ before, after });
     if (!verdict.keep) {
       told.push(`${recipe.title}: rolled back because ${verdict.reasons.join('; ')}`);
@@ -104,17 +109,22 @@ async function applyRecipe(
 async function check(
   input: ModeInput,
   gate: PauseGate,
-  tasks: readonly PlannedTask[],
   snapshot: SnapshotId,
   known: readonly TaskOutcome[],
   counted: TaskOutcome[],
-  suffix: string,
+  occasion: string,
 ): Promise<TaskOutcome[]> {
-  const named = tasks.map((task) => ({ ...task, title: `${task.title} (${suffix})` }));
-  const outcomes = await runTasks({ input, phase: 'refactoring', snapshot, tasks: named, done: known, gate });
+  const kinds: Task['kind'][] = ['install', 'build', 'test', 'check'];
+  const outcomes = await runTasks({ input, phase: 'refactoring', snapshot, kinds, known, gate, occasion });
   const before = new Set(known.map((outcome) => outcome.taskId));
   counted.push(...outcomes.filter((outcome) => !before.has(outcome.taskId)));
   return outcomes;
+}
+
+/** Like `Promise.all`, but also a failure waits until both have ended: steps that run are never left behind. */
+async function bothOf<T>(first: Promise<T>, second: Promise<T>): Promise<[T, T]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
 }
 
 async function tellParent(snapshot: SnapshotId, title: string): Promise<void> {

@@ -8,20 +8,27 @@ import {
   proxyActivities,
   setCurrentDetails,
 } from '@temporalio/workflow';
+import type { createPreparationActivities } from '../activities/preparation.ts';
 import type * as stepActivities from '../activities/steps.ts';
-import { classTaskQueue, stepSucceeded } from '../contracts/derived.ts';
+import { classTaskQueue } from '../contracts/derived.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { StepResult } from '../contracts/step.ts';
+import type { Task } from '../contracts/plan.ts';
 import type { ModeInput, PlannedTask, StepContext, StepOrder, TaskOutcome } from '../contracts/workflow.ts';
 import type { PauseGate } from './pause-gate.ts';
+import { outcomeOf, stepContext, stepOf } from './step-order.ts';
 import { TaskGraph } from './task-graph.ts';
 
 const minute = 60_000;
-const defaultStepTimeoutMs = 30 * minute;
-const defaultNodeWaitMs = 10 * minute;
 
 /** Below the 2,000 pending activities a workflow may have, and far above the slots of a usual fleet. */
 const maxPendingSteps = 500;
+
+const { prepareTasks } = proxyActivities<ReturnType<typeof createPreparationActivities>>({
+  startToCloseTimeout: '10m',
+  summary: 'Read the tasks of the plan and what the cache knows of them',
+  retry: { maximumInterval: '10s' },
+});
 
 /** Runs one step on whichever node its class finds. */
 export async function runStep(context: StepContext, order: StepOrder): Promise<StepResult> {
@@ -39,43 +46,30 @@ export async function runStep(context: StepContext, order: StepOrder): Promise<S
   return await activity({ context, order });
 }
 
-/** What a step of this mode looks like to records and events. */
-export function stepContext(input: ModeInput, phase: StepContext['phase'], taskId: string, title: string): StepContext {
-  return { jobId: input.jobId, phase, taskId, title, nodeWaitMs: input.request.nodeWaitMs ?? defaultNodeWaitMs };
-}
-
-/** A step from a task of the plan. Empty members are left out: every byte stands in the history. */
-function stepOf(input: ModeInput, snapshot: SnapshotId, task: PlannedTask, inputs: SnapshotId[]): StepOrder {
-  return {
-    project: input.project,
-    snapshot,
-    command: task.command,
-    env: { ...task.env, ...input.request.env },
-    layers: task.layers,
-    inputs,
-    outputs: task.outputs,
-    tools: task.tools,
-    class: task.class,
-    timeoutMs: input.request.stepTimeoutMs ?? defaultStepTimeoutMs,
-    cache: input.request.cache,
-  };
-}
-
 export interface TaskRun {
   input: ModeInput;
   phase: StepContext['phase'];
   snapshot: SnapshotId;
-  tasks: readonly PlannedTask[];
-  done: readonly TaskOutcome[];
+  /** Which of the plan's tasks. */
+  kinds: Task['kind'][];
+  /** Outcomes on this very snapshot that are known already. */
+  known: readonly TaskOutcome[];
   gate: PauseGate;
+  /** Stands behind the titles of the steps, where a phase runs the same tasks more than once. */
+  occasion?: string;
 }
 
 /**
- * Runs tasks in the order of their needs, as many at once as nodes take. A failed task stops only what needs it. On cancellation it waits
- * until every step has ended on its node. Returns the outcomes of `tasks`, in their order.
+ * Runs tasks of the plan in the order of their needs, as many at once as nodes take; what the cache answers is not run. A failed task stops
+ * only what needs it. On cancellation it waits until every step has ended on its node. Returns the outcomes, in the plan's order.
  */
 export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
-  const graph = new TaskGraph(run.tasks, run.done);
+  const { input, phase, snapshot, kinds, known, occasion } = run;
+  await run.gate.pass();
+  const { jobId, project, request } = input;
+  const job = { jobId, project, request };
+  const { tasks, answered } = await prepareTasks({ job, plan: input.plan!, phase, snapshot, kinds, known, occasion });
+  const graph = new TaskGraph(tasks, [...known, ...answered]);
   const running = new Set<Promise<void>>();
   const show = (): void => setCurrentDetails(graph.describe());
   const start = (task: PlannedTask): void => {
@@ -104,7 +98,7 @@ export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
     await CancellationScope.nonCancellable(() => Promise.allSettled(running));
     throw error;
   }
-  return run.tasks.map((task) => graph.outcomes.get(task.id)!).filter((outcome) => outcome !== undefined);
+  return tasks.map((task) => graph.outcomes.get(task.id)!).filter((outcome) => outcome !== undefined);
 }
 
 async function runTask(run: TaskRun, graph: TaskGraph, task: PlannedTask): Promise<void> {
@@ -116,20 +110,6 @@ async function runTask(run: TaskRun, graph: TaskGraph, task: PlannedTask): Promi
     if (isCancellation(error)) throw error;
     graph.outcomes.set(task.id, brokenOutcome(task.id, task.kind, run.snapshot, error));
   }
-}
-
-export function outcomeOf(taskId: string, kind: TaskOutcome['kind'], result: StepResult): TaskOutcome {
-  return {
-    taskId,
-    kind,
-    succeeded: stepSucceeded(result),
-    end: result.end,
-    exitCode: result.exitCode,
-    snapshot: result.snapshot,
-    ...(result.outputs ? { outputs: result.outputs } : {}),
-    log: result.log,
-    cached: result.cached,
-  };
 }
 
 /** The outcome of a task whose step could not be carried out at all. */

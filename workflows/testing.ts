@@ -2,7 +2,6 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { ModeInput, ModeOutput, TaskOutcome } from '../contracts/workflow.ts';
 import { PauseGate } from './pause-gate.ts';
-import { loadTasks } from './plan-tasks.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
 
 const { reportTests } = proxyActivities<ReturnType<typeof createReportActivities>>({
@@ -15,14 +14,13 @@ const { reportTests } = proxyActivities<ReturnType<typeof createReportActivities
 export async function testing(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
-  const tasks = await loadTasks(input.plan!, ['install', 'build', 'test']);
   const ranBefore = new Set(input.baseline.map((outcome) => outcome.taskId));
   const outcomes = await runTasks({
     input,
     phase: 'testing',
     snapshot: input.snapshot,
-    tasks,
-    done: input.baseline,
+    kinds: ['install', 'build', 'test'],
+    known: input.baseline,
     gate,
   });
   const tests = outcomes.filter((outcome) => outcome.kind === 'test');

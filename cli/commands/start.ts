@@ -9,7 +9,7 @@ import { describeStack, toStderr } from '../stack-text.ts';
 
 /** What the sample is worth trying with: its README says why. */
 const sampleGoal = 'Call getWeight what it is: the billable weight';
-const sampleRecipe = 'rename-symbol:getWeight=billableWeight';
+export const sampleRecipe = 'rename-symbol:getWeight=billableWeight';
 
 export function configure(command: Command): void {
   addRequestOptions(command, 'a copy of the sample').action(

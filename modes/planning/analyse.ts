@@ -5,7 +5,7 @@ import { detectors } from './detectors/registry.ts';
 import { finishTasks } from './finish-tasks.ts';
 import type { Found } from './finish-tasks.ts';
 import { measureLanguages } from './languages.ts';
-import type { SourceReader } from './source-reader.ts';
+import { readingSmallOnesWhole, type SourceReader } from './source-reader.ts';
 import { compare, isInside, SourceTree } from './source-tree.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function analyse(
   reader: SourceReader,
   options: { env: Record<string, string>; nodeClass?: string },
 ): Promise<Plan> {
-  const tree = await SourceTree.open(reader);
+  const tree = await SourceTree.open(readingSmallOnesWhole(reader));
   const manifests = new Set(detectors.flatMap((detector) => detector.manifests));
   await tree.load(tree.entries.map((entry) => entry.path).filter((path) => manifests.has(posix.basename(path))));
 

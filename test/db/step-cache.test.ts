@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { StepResult } from '../../contracts/step.ts';
-import { deleteStep, lookupStep, storeStep } from '../../db/step-cache.ts';
+import { deleteStep, lookupSteps, storeStep } from '../../db/step-cache.ts';
 import { withSchema } from './with-schema.ts';
 
 const result: StepResult = {
@@ -17,15 +17,22 @@ const result: StepResult = {
 describe('the step cache', function () {
   this.timeout(30_000);
 
-  it('answers with the first of the keys that it has', () =>
+  it('answers for the keys that it has, with what was kept last', () =>
     withSchema(async (database) => {
       await storeStep(database, 'b', 'sample', result);
       await storeStep(database, 'c', 'sample', { ...result, exitCode: 1 });
-      assert.deepEqual(await lookupStep(database, ['a', 'c', 'b']), { key: 'c', result: { ...result, exitCode: 1 } });
+      const failed = { ...result, exitCode: 1 };
+      assert.deepEqual(
+        await lookupSteps(database, ['a', 'c', 'b']),
+        new Map([
+          ['b', result],
+          ['c', failed],
+        ]),
+      );
       await storeStep(database, 'c', 'sample', result);
-      assert.equal((await lookupStep(database, ['c']))?.result.exitCode, 0);
+      assert.deepEqual(await lookupSteps(database, ['c']), new Map([['c', result]]));
       await deleteStep(database, 'c');
-      assert.equal((await lookupStep(database, ['a', 'c', 'b']))?.key, 'b');
-      assert.equal(await lookupStep(database, ['a', 'c']), undefined);
+      assert.deepEqual([...(await lookupSteps(database, ['a', 'c', 'b'])).keys()], ['b']);
+      assert.equal((await lookupSteps(database, [])).size, 0);
     }));
 });
