@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { median } from './compare.ts';
 import type { BenchRow } from './row.ts';
 
 const launcher = join(import.meta.dirname, '..', 'helix');
@@ -34,9 +35,4 @@ function timed(program: string, args: string[]): number {
   const startedAt = performance.now();
   execFileSync(program, args, { stdio: 'ignore' });
   return performance.now() - startedAt;
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }

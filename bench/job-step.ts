@@ -19,6 +19,7 @@ import { makeRepository } from '../test/support/projects.ts';
 import { startStack } from '../test/support/stack.ts';
 import { orchestratorTaskQueue } from '../workflows/task-queues.ts';
 import { cpuSeconds } from './processes.ts';
+import { median } from './compare.ts';
 import type { BenchRow } from './row.ts';
 
 const stepsPerRound = 40;
@@ -160,9 +161,4 @@ async function prepareOurs(
       throw new Error(`the bench's steps failed: ${JSON.stringify(output)}`);
     return output;
   };
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }

@@ -22,7 +22,10 @@ for (const name of names) {
   console.error(`${name} ...`);
   rows.push(...(await benches[name]!()));
 }
-const format = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const format = (value: number | undefined): string => {
+  if (value === undefined) return '-';
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+};
 console.table(
   rows.map(({ name, ours, peer, unit, ratio, target }) => ({
     what: name,

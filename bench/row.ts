@@ -1,10 +1,10 @@
-/** One comparison: medians of both sides, and the median of the ratios of each round. */
+/** One measurement; of a comparison the medians of both sides, and the median of the ratios of each round. */
 export interface BenchRow {
   name: string;
   ours: number;
-  peer: number;
+  peer?: number;
   unit: string;
   /** Ours to peer, except where `target` says otherwise. */
-  ratio: number;
+  ratio?: number;
   target: string;
 }

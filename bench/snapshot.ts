@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openStore } from '../snapshots/store.ts';
 import { openWorkspace } from '../snapshots/workspace.ts';
+import { compare } from './compare.ts';
 import type { BenchRow } from './row.ts';
 
 const files = 10_000;
-const rounds = 20;
+const how = { rounds: 20, warmUps: 2 };
 
 /** A snapshot of a repository of 10,000 files after one change, against `git status` on the same files after the same change. */
 export async function benchSnapshot(): Promise<BenchRow[]> {
@@ -33,8 +34,14 @@ export async function benchSnapshot(): Promise<BenchRow[]> {
     };
     const name = `snapshot of ${files} files after one change`;
     return [
-      await compare(`${name}, against git status`, capture, status, '<= 3'),
-      await compare('A/A: git status against git status', status, status, '1 (error bar)'),
+      await compare({ name: `${name}, against git status`, ours: capture, peer: status, target: '<= 3', ...how }),
+      await compare({
+        name: 'A/A: git status against git status',
+        ours: status,
+        peer: status,
+        target: '1 (error bar)',
+        ...how,
+      }),
     ];
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -51,38 +58,6 @@ async function fill(dir: string): Promise<void> {
     if (index < 500) await mkdir(join(file, '..'), { recursive: true });
     await writeFile(file, `export const value${index} = ${index};\n`.repeat(20));
   }
-}
-
-/** Medians over interleaved rounds, in the order ABBA so that a drift of the machine hits both sides alike. */
-async function compare(
-  name: string,
-  ours: () => Promise<number>,
-  peer: () => Promise<number>,
-  target: string,
-): Promise<BenchRow> {
-  for (let warm = 0; warm < 2; warm++) {
-    await ours();
-    await peer();
-  }
-  const pairs: { ours: number; peer: number }[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const [a, b, c, d] = [await ours(), await peer(), await peer(), await ours()];
-    pairs.push({ ours: (a + d) / 2, peer: (b + c) / 2 });
-  }
-  return {
-    name,
-    ours: median(pairs.map((pair) => pair.ours)),
-    peer: median(pairs.map((pair) => pair.peer)),
-    unit: 'ms',
-    ratio: median(pairs.map((pair) => pair.ours / pair.peer)),
-    target,
-  };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 async function timed(run: () => Promise<unknown>): Promise<number> {

@@ -8,11 +8,12 @@ import { openStore, type SnapshotStore } from '../snapshots/store.ts';
 import { openWorkspace } from '../snapshots/workspace.ts';
 import { withSshd, type Sshd } from '../test/support/sshd.ts';
 import { withTempDir } from '../test/support/temp-dir.ts';
+import { compare } from './compare.ts';
 import type { BenchRow } from './row.ts';
 
 const files = 1000;
-const rounds = 25;
-const warmUps = 5;
+// A checkout written within the last two seconds is looked at by git in any case.
+const how = { rounds: 25, warmUps: 5, settle: () => delay(2500) };
 
 /**
  * A warm step `true` on a project of 1,000 files (checkout in place, command, capture of the result, result in the controller's store)
@@ -30,13 +31,20 @@ export async function benchSshStep(): Promise<BenchRow[]> {
       const openSsh = await openMaster(sshd, join(dir, 'master'));
       try {
         return [
-          await compare(
-            'warm SSH step against ssh with ControlMaster',
-            () => timeStep(node, spec),
-            openSsh.run,
-            '<= 1.5x',
-          ),
-          await compare('ssh with ControlMaster against itself (A/A)', openSsh.run, openSsh.run, '1x'),
+          await compare({
+            name: 'warm SSH step against ssh with ControlMaster',
+            ours: () => timeStep(node, spec),
+            peer: openSsh.run,
+            target: '<= 1.5x',
+            ...how,
+          }),
+          await compare({
+            name: 'ssh with ControlMaster against itself (A/A)',
+            ours: openSsh.run,
+            peer: openSsh.run,
+            target: '1x',
+            ...how,
+          }),
         ];
       } finally {
         openSsh.close();
@@ -44,35 +52,6 @@ export async function benchSshStep(): Promise<BenchRow[]> {
       }
     });
   });
-}
-
-async function compare(
-  name: string,
-  ours: () => Promise<number>,
-  peer: () => Promise<number>,
-  target: string,
-): Promise<BenchRow> {
-  for (let i = 0; i < warmUps; i += 1) {
-    await ours();
-    await peer();
-  }
-  // A checkout written within the last two seconds is looked at by git in any case.
-  await delay(2500);
-  await ours();
-  const times: { ours: number; peer: number }[] = [];
-  for (let i = 0; i < rounds; i += 1) {
-    const first = await ours();
-    const middle = (await peer()) + (await peer());
-    times.push({ ours: (first + (await ours())) / 2, peer: middle / 2 });
-  }
-  return {
-    name,
-    ours: median(times.map((round) => round.ours)),
-    peer: median(times.map((round) => round.peer)),
-    unit: 'ms',
-    ratio: median(times.map((round) => round.ours / round.peer)),
-    target,
-  };
 }
 
 async function sampleStep(store: SnapshotStore, folder: string): Promise<StepSpec> {
@@ -138,8 +117,4 @@ async function openMaster(
     },
     close: () => void master.kill(),
   };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -38,7 +38,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'approve',
     summary: 'approve the plan of a job that waits for it',
-    load: () => import('./commands/approve.ts'),
+    load: async () => (await import('./commands/messages.ts')).approve,
   },
   {
     name: 'reject',
@@ -48,10 +48,18 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'pause',
     summary: 'let a job start nothing more until it is resumed',
-    load: () => import('./commands/pause.ts'),
+    load: async () => (await import('./commands/messages.ts')).pause,
   },
-  { name: 'resume', summary: 'let a paused job go on', load: () => import('./commands/resume.ts') },
-  { name: 'cancel', summary: 'cancel a job and end its commands', load: () => import('./commands/cancel.ts') },
+  {
+    name: 'resume',
+    summary: 'let a paused job go on',
+    load: async () => (await import('./commands/messages.ts')).resume,
+  },
+  {
+    name: 'cancel',
+    summary: 'cancel a job and end its commands',
+    load: async () => (await import('./commands/messages.ts')).cancel,
+  },
   {
     name: 'rollback',
     summary: 'put a job back to one of its checkpoints',
