@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
 import { markerName } from './process-tree.ts';
 
 export interface LoginEnvironment {
-  /** PATH as the user's login shell sets it. */
+  /** PATH as the user's login shell sets it, then what else the agent was started with. */
   path: string;
   shell: string;
   user: string;
@@ -43,12 +43,18 @@ export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnv
   const variables = await askShell(shell, timeoutMs);
   const passed = Object.entries({ ...process.env, ...variables }).filter(([name]) => passedOn.test(name));
   return {
-    path: variables.PATH || process.env.PATH || '/usr/local/bin:/usr/bin:/bin',
+    path: joinPaths(variables.PATH, process.env.PATH) || '/usr/local/bin:/usr/bin:/bin',
     shell,
     user: user.username,
     home: process.env.HOME ?? user.homedir,
     passed: Object.fromEntries(passed) as Record<string, string>,
   };
+}
+
+/** Without the second, programs that only the shell knew which started the agent would be missing: many login files set PATH anew. */
+function joinPaths(...paths: (string | undefined)[]): string {
+  const entries = paths.flatMap((path) => path?.split(':') ?? []);
+  return [...new Set(entries)].filter((entry) => isAbsolute(entry)).join(':');
 }
 
 function askShell(shell: string, timeoutMs: number): Promise<Record<string, string>> {

@@ -29,6 +29,21 @@ describe("a step's environment", () => {
     }
   });
 
+  it('has the PATH of the login shell first, then what else the agent was started with', async () => {
+    const path = process.env.PATH!;
+    const own = (await detectLoginEnvironment()).path.split(':');
+    process.env.PATH = `/only/here:${path}:relative`;
+    try {
+      const entries = (await detectLoginEnvironment()).path.split(':');
+      assert.ok(entries.includes('/only/here'));
+      assert.ok(!entries.includes('relative'));
+      assert.ok(own.every((entry) => entries.includes(entry)));
+      assert.equal(new Set(entries).size, entries.length);
+    } finally {
+      process.env.PATH = path;
+    }
+  });
+
   it('puts the programs of layers first, below the workspace, and lets the step have the last word', async () => {
     const login = { path: '/usr/bin', shell: '/bin/sh', user: 'u', home: '/home/u', passed: { LANG: 'C' } };
     const layer = {
