@@ -1,5 +1,5 @@
 // The direction of imports: contracts <- domain folders <- activities <- workers, api, cli. docs/architecture.md says why.
-const domain = '^(snapshots|fleet|modes|db|config|observability|blobs)/';
+const domain = '^(snapshots|fleet|modes|db|config|observability|blobs|llm|agent)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -39,7 +39,7 @@ module.exports = {
       name: 'domain-folders-stand-alone',
       comment: 'Everybody may log and be configured.',
       severity: 'error',
-      from: { path: '^(snapshots|modes|db|blobs|config|observability)/' },
+      from: { path: '^(snapshots|modes|db|blobs|config|observability|llm)/' },
       to: { path: domain, pathNot: ['^$1/', '^(observability|config)/'] },
     },
     {
@@ -50,10 +50,17 @@ module.exports = {
       to: { path: domain, pathNot: ['^fleet/', '^snapshots/', '^(observability|config)/'] },
     },
     {
+      name: 'agent-on-snapshots',
+      comment: "An agent's tools read and write snapshots; its conversation lives in the blob store.",
+      severity: 'error',
+      from: { path: '^agent/' },
+      to: { path: domain, pathNot: ['^agent/', '^snapshots/', '^blobs/', '^(observability|config)/'] },
+    },
+    {
       name: 'cli-over-the-api',
       severity: 'error',
       from: { path: '^(cli|tui|mobile)/' },
-      to: { path: '^(db|workers|api|activities|workflows|fleet|blobs)/' },
+      to: { path: '^(db|workers|api|activities|workflows|fleet|blobs|llm|agent)/' },
     },
     {
       name: 'no-tests-in-product',
