@@ -134,14 +134,36 @@ const wellKnown = {
   TEMPORAL_ADDRESS: 'temporal.address',
   TEMPORAL_NAMESPACE: 'temporal.namespace',
   TEMPORAL_PROFILE: 'temporal.profile',
+  ANTHROPIC_API_KEY: 'llm.anthropic.apiKey',
+  ANTHROPIC_BASE_URL: 'llm.anthropic.baseUrl',
+  GEMINI_API_KEY: 'llm.gemini.apiKey',
+  GOOGLE_API_KEY: 'llm.gemini.apiKey',
+  GOOGLE_GEMINI_BASE_URL: 'llm.gemini.baseUrl',
+  OPENAI_API_KEY: 'llm.openai.apiKey',
+  OPENAI_BASE_URL: 'llm.openai.baseUrl',
+  XAI_API_KEY: 'llm.xai.apiKey',
+  DASHSCOPE_API_KEY: 'llm.qwen.apiKey',
+  OPENROUTER_API_KEY: 'llm.openrouter.apiKey',
 };
 
 function wellKnownLayer(env: NodeJS.ProcessEnv): Layer {
   const layer: Layer = new Map();
+  const ollama = env['OLLAMA_HOST'] && ollamaUrl(env['OLLAMA_HOST']);
+  if (ollama) layer.set('llm.ollama.baseUrl', { value: ollama, source: 'OLLAMA_HOST' });
   for (const [variable, name] of Object.entries(wellKnown)) {
     if (env[variable]) layer.set(name, { value: env[variable], source: variable });
   }
   return layer;
+}
+
+/** The variable also tells Ollama's server where to listen: a bare host or port, or every address there is. */
+function ollamaUrl(host: string): string | undefined {
+  const address = /^https?:\/\//.test(host) ? host : `http://${host.startsWith(':') ? `127.0.0.1${host}` : host}`;
+  if (!URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  if (url.port === '' && url.protocol === 'http:') url.port = '11434';
+  if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = '127.0.0.1';
+  return url.href;
 }
 
 function helixLayer(env: NodeJS.ProcessEnv): Layer {

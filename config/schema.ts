@@ -8,6 +8,20 @@ const milliseconds = (fallback: number) =>
   z.number().int().positive().default(fallback).describe('milliseconds: a whole number of at least 1');
 const text = (allowed: string) => z.string().min(1).describe(allowed);
 
+const provider = () =>
+  z
+    .strictObject({
+      apiKey: text('a key, or a reference to one: env:VARIABLE or file:/absolute/path').optional(),
+      baseUrl: z
+        .url({ protocol: /^https?$/ })
+        .describe('an http or https URL')
+        .optional(),
+      timeoutMs: milliseconds(10 * 60_000),
+      requestsPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
+      tokensPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
+    })
+    .prefault({});
+
 /**
  * Every setting of HelixCode. The description of a leaf says what is allowed there; error messages quote it.
  * A leaf's environment variable follows from its place: `api.port` is HELIX_API_PORT (see `settings.ts`).
@@ -62,6 +76,22 @@ export const configSchema = z.strictObject({
         .min(1024)
         .default(64 * 1024 * 1024)
         .describe('bytes: a whole number of at least 1024'),
+    })
+    .prefault({}),
+  /** Language models. Without a model nothing of HelixCode asks one. */
+  llm: z
+    .strictObject({
+      model: text('provider/model, e.g. anthropic/claude-sonnet-4-5').optional(),
+      fallback: text('provider/model, tried when the first one fails; several with commas between them').optional(),
+      anthropic: provider(),
+      gemini: provider(),
+      openai: provider(),
+      xai: provider(),
+      qwen: provider(),
+      openrouter: provider(),
+      copilot: provider(),
+      ollama: provider(),
+      compatible: provider(),
     })
     .prefault({}),
   log: z

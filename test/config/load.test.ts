@@ -128,11 +128,29 @@ describe('the configuration', () => {
     });
   });
 
+  it("takes the model vendors' own variables, and Ollama's address in any of its forms", () => {
+    const { llm } = loadConfig({ HELIX_HOME: '/h', OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://localhost:1/v1' });
+    assert.equal(llm.openai.apiKey, 'k');
+    assert.equal(llm.openai.baseUrl, 'http://localhost:1/v1');
+    const address = (host: string): string | undefined =>
+      loadConfig({ HELIX_HOME: '/h', OLLAMA_HOST: host }).llm.ollama.baseUrl;
+    assert.equal(address('0.0.0.0'), 'http://127.0.0.1:11434/');
+    assert.equal(address(':1234'), 'http://127.0.0.1:1234/');
+    assert.equal(address('https://box.example'), 'https://box.example/');
+    assert.equal(address('not a host'), undefined);
+  });
+
   it('is documented setting by setting', async () => {
     const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
     for (const { name, variable } of settings) {
-      assert.ok(page.includes(`\`${name}\``), name);
-      assert.ok(page.includes(`\`${variable}\``), variable);
+      const provider = /^llm\.(\w+)\./.exec(name)?.[1];
+      const shown = (text: string): string =>
+        provider
+          ? text.replace(`llm.${provider}.`, 'llm.PROVIDER.').replace(`LLM_${provider.toUpperCase()}_`, 'LLM_PROVIDER_')
+          : text;
+      assert.ok(page.includes(`\`${shown(name)}\``), name);
+      assert.ok(page.includes(`\`${shown(variable)}\``), variable);
+      if (provider) assert.ok(page.includes(`\`${provider}\``), provider);
     }
   });
 });
