@@ -33,6 +33,29 @@ export const permissionsSchema = z.strictObject({
 });
 export type Permissions = z.infer<typeof permissionsSchema>;
 
+/** What may be spent. Left out: no limit. A job that reaches one pauses until it is raised. */
+export const budgetSchema = z.strictObject({
+  usd: z.number().positive('a budget has to be more than zero: without one there is no limit').optional(),
+  tokens: z.number().int().positive('a budget has to be more than zero: without one there is no limit').optional(),
+  minutes: z.number().positive('a budget has to be more than zero: without one there is no limit').optional(),
+});
+export type Budget = z.infer<typeof budgetSchema>;
+
+/** What was spent on models. A call whose price is not known counts with its tokens alone. */
+export const spendingSchema = z.object({
+  calls: z.number().int().nonnegative(),
+  inputTokens: z.number().int().nonnegative(),
+  outputTokens: z.number().int().nonnegative(),
+  cacheReadTokens: z.number().int().nonnegative(),
+  usd: z.number().nonnegative(),
+});
+export type Spending = z.infer<typeof spendingSchema>;
+
+/** `provider/model`: the provider's name, then the model as the provider names it. */
+export const modelNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*\/.+$/, 'a model is named provider/model, e.g. anthropic/claude-sonnet-4-5');
+
 /** One message of a conversation, stored by its hash; `parent` is the hash of the one before it. */
 export interface ConversationEntry {
   parent: string | null;

@@ -3,6 +3,9 @@ import { checkpointSchema, jobResultSchema, modeSchema, phaseResultSchema } from
 
 const step = { executionId: z.string(), taskId: z.string(), phase: modeSchema, title: z.string() };
 
+/** Which agent at which work; `turn` is its workflow. */
+const turn = { turn: z.string(), title: z.string() };
+
 /** What happens in a job, as its log records it. */
 export const jobEventDataSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('job.started'), goal: z.string(), location: z.string() }),
@@ -32,6 +35,33 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
   }),
   /** The step's node was lost or its connection broke for good; it is tried again. */
   z.object({ type: z.literal('step.interrupted'), ...step, node: z.string().nullable(), reason: z.string() }),
+  /** A model has answered. `text` is the beginning of what it said; tokens and dollars are those of the call. */
+  z.object({
+    type: z.literal('model.answered'),
+    ...turn,
+    model: z.string(),
+    text: z.string(),
+    inputTokens: z.number().int(),
+    outputTokens: z.number().int(),
+    cacheReadTokens: z.number().int(),
+    usd: z.number().nullable(),
+    durationMs: z.number().int(),
+  }),
+  /** The agent has used a tool: one line for people. */
+  z.object({ type: z.literal('tool.called'), ...turn, tool: z.string(), summary: z.string(), isError: z.boolean() }),
+  /** The agent needs a decision or an answer; `choices` are what it suggests. */
+  z.object({
+    type: z.literal('agent.asks'),
+    ...turn,
+    callId: z.string(),
+    kind: z.enum(['approval', 'question']),
+    text: z.string(),
+    choices: z.array(z.string()),
+  }),
+  /** A provider's limit: the agent goes on at `until`. */
+  z.object({ type: z.literal('agent.limited'), ...turn, reason: z.string(), until: z.iso.datetime() }),
+  /** The budget is used up: the agent goes on when it is raised. */
+  z.object({ type: z.literal('agent.out-of-budget'), ...turn, reason: z.string() }),
   z.object({ type: z.literal('note'), level: z.enum(['info', 'warning', 'error']), message: z.string() }),
 ]);
 export type JobEventData = z.infer<typeof jobEventDataSchema>;

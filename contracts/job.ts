@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budgetSchema, modelNameSchema, permissionsSchema, spendingSchema } from './agent.ts';
 import { capabilityClassSchema } from './capability-class.ts';
 import { recipeSchema } from './recipe.ts';
 import { projectIdSchema, snapshotIdSchema, sourceSchema } from './snapshot.ts';
@@ -32,6 +33,12 @@ export const jobRequestSchema = z.object({
   stepTimeoutMs: z.number().int().positive().optional(),
   /** How long a step may wait for a node of its class before the job fails. */
   nodeWaitMs: z.number().int().positive().optional(),
+  /** Without a model the job does what needs none. The others are tried in their order when the first one fails. */
+  model: modelNameSchema.optional(),
+  fallbackModels: z.array(modelNameSchema).optional(),
+  /** Of the job's agents. */
+  permissions: permissionsSchema.optional(),
+  budget: budgetSchema.optional(),
   /** Two requests with the same key are one job. */
   idempotencyKey: z.string().min(1).max(200).optional(),
 });
@@ -77,6 +84,8 @@ export const phaseResultSchema = z.object({
   steps: stepCountsSchema,
   durationMs: z.number().int(),
   tests: testCountsSchema.optional(),
+  /** Of the phase's agents; absent when no model was asked. */
+  spending: spendingSchema.optional(),
   /** Blob hashes of the phase's documents by file name: `plan.json`, `plan.md`, `junit.xml`. */
   artifacts: z.record(z.string(), z.string()).default({}),
 });
@@ -95,6 +104,7 @@ export const jobResultSchema = z.object({
   phases: z.partialRecord(modeSchema, phaseResultSchema),
   tests: testCountsSchema,
   steps: stepCountsSchema,
+  spending: spendingSchema.optional(),
   durationMs: z.number().int(),
   /** Why the job did not succeed: a code of `contracts/error.ts` and a sentence. */
   reason: z.object({ code: z.string(), message: z.string() }).optional(),

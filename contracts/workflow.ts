@@ -3,7 +3,9 @@ import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView, Mode, Phase
 import type { JobEventData } from './event.ts';
 import type { Recipe } from './recipe.ts';
 import type { ImportedSource, ProjectId, SnapshotId, Source } from './snapshot.ts';
-import type { StepEnd, StepSpec } from './step.ts';
+import type { Command, StepEnd, StepSpec } from './step.ts';
+import type { Budget, Permissions, Spending, ToolsInput } from './agent.ts';
+import type { StopReason } from './llm.ts';
 import type { Task } from './plan.ts';
 
 export interface DevJobInput {
@@ -137,4 +139,96 @@ export interface RollbackInput {
   result: JobResult;
   imported: ImportedSource;
   checkpointId: string;
+}
+
+export interface AgentTurnInput {
+  job: DevJobInput;
+  phase: Mode;
+  /** One line: what this agent is at. */
+  title: string;
+  /** Tried in this order; never empty. */
+  models: string[];
+  snapshot: SnapshotId;
+  /** The conversation it goes on with; null for a new one. */
+  head: string | null;
+  /** What is asked of it now. */
+  prompt: string;
+  tools: string[];
+  permissions: Permissions;
+  budget: Budget;
+  /** Blob hash of the plan, for what commands need (layers, a node's class); absent before planning. */
+  plan?: string;
+  /** Output trees that commands find beside the sources. */
+  inputs: SnapshotId[];
+  maxModelCalls: number;
+  /** How deep below the job's own agents: a limit to delegation. */
+  depth: number;
+}
+
+/**
+ * `done`: it said that it is. `limit`: too many model calls. `stopped`: a user stopped it.
+ */
+export interface AgentTurnResult {
+  status: 'done' | 'limit' | 'stopped';
+  /** Its last words. */
+  text: string;
+  head: string;
+  snapshot: SnapshotId;
+  spending: Spending;
+}
+
+/** What stays the same from call to call of a turn: a blob, so that histories hold its hash. */
+export interface AgentSpec {
+  system: string;
+  tools: string[];
+  maxTokens: number;
+}
+
+export interface OpenedTurn {
+  /** Blob hash of the AgentSpec. */
+  spec: string;
+  /** Head of the conversation with the prompt in it. */
+  head: string;
+  commands: CommandSettings;
+}
+
+/** What the commands of an agent run with. */
+export interface CommandSettings {
+  layers: string[];
+  tools: string[];
+  class: string;
+  /** The project's own tests, when the plan has some. */
+  testCommand?: Command;
+}
+
+export interface ModelCallInput {
+  jobId: string;
+  title: string;
+  model: string;
+  spec: string;
+  head: string;
+  snapshot: SnapshotId;
+  /** What is left of the budget. */
+  budget: Budget;
+}
+
+export type ModelCallResult =
+  | {
+      kind: 'answer';
+      head: string;
+      /** Whether it calls tools, and otherwise why it stopped. */
+      stopReason: StopReason;
+      /** What it said, cut to a few thousand characters. */
+      text: string;
+      spent: Spending;
+    }
+  /** Nothing was answered and nothing spent: the provider says when to come back. */
+  | { kind: 'wait'; waitMs: number; reason: string; spent: Spending }
+  /** The next call could cost more than is left. */
+  | { kind: 'budget'; reason: string; spent: Spending };
+
+export interface ToolsCallInput extends ToolsInput {
+  job: DevJobInput;
+  title: string;
+  testCommand?: Command;
 }

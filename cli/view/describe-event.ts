@@ -40,9 +40,26 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
       return `${cleanLine(data.title)}: ${describeEnd(data)}`;
     case 'step.interrupted':
       return `${cleanLine(data.title)}: interrupted${data.node ? ` on ${data.node}` : ''} (${cleanLine(data.reason)}), tried again`;
+    case 'model.answered':
+      return `${cleanLine(data.title)}: ${cleanLine(data.text) || 'uses its tools'} ${style('dim', describeCall(data))}`;
+    case 'tool.called':
+      return style(data.isError ? 'yellow' : 'dim', `  ${cleanLine(data.summary)}`);
+    case 'agent.asks':
+      return data.kind === 'approval'
+        ? `${cleanLine(data.title)} asks to ${cleanLine(data.text)}: helix allow ${jobId} ${data.callId}, or helix deny ${jobId} ${data.callId}`
+        : `${cleanLine(data.title)} asks: ${cleanLine(data.text)}: helix answer ${jobId} ${data.callId} "..."`;
+    case 'agent.limited':
+      return style('yellow', `${cleanLine(data.title)} waits until ${data.until}: ${cleanLine(data.reason)}`);
+    case 'agent.out-of-budget':
+      return style('yellow', `${cleanLine(data.title)}: ${cleanLine(data.reason)}: helix budget ${jobId} raises it`);
     case 'note':
       return style(noteColours[data.level], clean(data.message).trimEnd());
   }
+}
+
+function describeCall(call: { model: string; inputTokens: number; outputTokens: number; usd: number | null }): string {
+  const cost = call.usd === null ? '' : `, $${call.usd.toFixed(4)}`;
+  return `(${call.model}, ${call.inputTokens} + ${call.outputTokens} tokens${cost})`;
 }
 
 const noteColours = { info: 'dim', warning: 'yellow', error: 'red' } as const;

@@ -84,6 +84,11 @@ export class JobProgress {
         this.#leave(data.executionId);
         break;
       case 'checkpoint.recorded':
+      case 'model.answered':
+      case 'tool.called':
+      case 'agent.asks':
+      case 'agent.limited':
+      case 'agent.out-of-budget':
       case 'note':
         break;
     }

@@ -1,0 +1,17 @@
+-- Calls of language models. A call that has ended is never made again: a later attempt of its activity finds the answer here.
+create table model_calls (
+  call_id text primary key,
+  job_id text not null references jobs on delete cascade,
+  turn text not null,
+  model text not null,
+  -- Attempts that were sent to the provider. One that was sent and never came back may have cost what it could cost.
+  sent integer not null default 0,
+  result jsonb,
+  input_tokens bigint,
+  output_tokens bigint,
+  cache_read_tokens bigint,
+  usd double precision,
+  started_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+create index model_calls_job on model_calls (job_id);
