@@ -23,15 +23,26 @@ export async function prepareSample(targetDir: string): Promise<string> {
   try {
     await cp(workspace, draft, { recursive: true, filter: (path) => !['node_modules', 'dist'].includes(basename(path)) });
     await commitAll(draft);
-    await rm(target, { recursive: true, force: true });
-    await rename(draft, target);
-  } catch (error) {
-    // Another start may have been quicker.
-    if (!(await isUsable(target))) throw error;
+    await putInPlace(draft, target);
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
   return target;
+}
+
+/** Another start may have been quicker, and its sample may be in use already: only a folder that is no sample is moved out of the way. */
+async function putInPlace(draft: string, target: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await rename(draft, target);
+    } catch (error) {
+      if (await isUsable(target)) return;
+      if (tries === 5) throw error;
+    }
+    const aside = `${draft}-${tries}`;
+    await rename(target, aside).catch(() => undefined);
+    await rm(aside, { recursive: true, force: true });
+  }
 }
 
 async function isUsable(target: string): Promise<boolean> {
