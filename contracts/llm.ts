@@ -150,12 +150,17 @@ export type LlmStreamEvent =
   | { type: 'tool-arguments'; id: string; text: string }
   | { type: 'finish'; response: LlmResponse };
 
-/** US dollars for a million tokens. */
-export const priceSchema = z.object({
+const rates = {
   input: z.number().nonnegative(),
   output: z.number().nonnegative(),
   cacheRead: z.number().nonnegative().optional(),
   cacheWrite: z.number().nonnegative().optional(),
+};
+
+/** US dollars for a million tokens. `longPrompt` holds for the whole of a call whose prompt has more than `aboveTokens`. */
+export const priceSchema = z.object({
+  ...rates,
+  longPrompt: z.object({ aboveTokens: z.number().int().positive(), ...rates }).optional(),
 });
 export type Price = z.infer<typeof priceSchema>;
 

@@ -1,4 +1,5 @@
-import type { LlmResponse, LlmStreamEvent } from '../../contracts/llm.ts';
+import { HelixError } from '../../contracts/error.ts';
+import type { LlmResponse, LlmStreamEvent, ProviderHealth } from '../../contracts/llm.ts';
 import type { CallOptions, ProviderSettings } from '../provider.ts';
 import { httpError, malformedAnswer, thrownError, unavailable } from './errors.ts';
 import type { ErrorContext } from './errors.ts';
@@ -42,8 +43,8 @@ export function beginCall(context: ErrorContext, settings: ProviderSettings, opt
 }
 
 /**
- * A fetch that throws the right HelixError for an HTTP answer that is no success, before a vendor's SDK drops its headers. `model` is asked at the
- * time of the error, for an SDK's client serves many models.
+ * A fetch that throws the right HelixError for an HTTP answer that is no success, before a vendor's SDK drops its headers. `context` is asked at the
+ * time of the error.
  */
 export function checkedFetch(context: () => ErrorContext): typeof fetch {
   return async (input, init) => {
@@ -54,8 +55,44 @@ export function checkedFetch(context: () => ErrorContext): typeof fetch {
   };
 }
 
+/** What of the settings must not turn up in errors. */
+export function secretsOf({ apiKey, headers = {} }: ProviderSettings): (string | undefined)[] {
+  const secret = Object.entries(headers).filter(([name]) => /auth|key|token|secret|cookie/i.test(name));
+  return [apiKey, ...secret.flatMap(([, value]) => [value, ...value.split(' ')])];
+}
+
 /** Reads a stream to its end: the whole answer. */
 export async function finished(context: ErrorContext, stream: AsyncIterable<LlmStreamEvent>): Promise<LlmResponse> {
   for await (const event of stream) if (event.type === 'finish') return event.response;
   throw malformedAnswer(context, 'ended its answer without finishing it');
+}
+
+/** The error of a call that cannot be made. `what` is missing, e.g. `an API key`; `variable` is the vendor's own for it. */
+export function notConfigured(provider: string, what: string, variable: string): HelixError {
+  return new HelixError(
+    'llm.not-configured',
+    `${provider} needs ${what}: set ${variable}, or give it in the configuration.`,
+    {
+      details: { provider },
+    },
+  );
+}
+
+/** What the outcome of a small question says of a provider's health. Never throws. */
+export async function healthOf(ask: () => Promise<unknown>): Promise<ProviderHealth> {
+  const begun = performance.now();
+  try {
+    await ask();
+    return { status: 'healthy', latencyMs: Math.round(performance.now() - begun), checkedAt: new Date().toISOString() };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'the check was aborted';
+    return { status: statusOf(error), reason, checkedAt: new Date().toISOString() };
+  }
+}
+
+function statusOf(error: unknown): ProviderHealth['status'] {
+  if (!(error instanceof HelixError)) return 'unreachable';
+  if (error.code === 'llm.not-configured' || error.code === 'llm.authentication') return 'unconfigured';
+  // Without a status nobody answered.
+  return error.code === 'llm.unavailable' && error.details['status'] === undefined ? 'unreachable' : 'degraded';
 }

@@ -88,7 +88,7 @@ export function thrownError(context: ErrorContext, thrown: unknown): HelixError 
   if (networkCode(thrown) !== undefined || causes.some(isNetworkFailure)) {
     return unavailable(context, 'cannot be reached, or broke off its answer', thrown);
   }
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = thrown instanceof Error ? thrown.message : (JSON.stringify(thrown) ?? typeof thrown);
   return malformedAnswer(context, `gave an answer that cannot be read (${message.slice(0, 300)})`, thrown);
 }
 
@@ -146,7 +146,7 @@ const moneyWords =
 const modelWords =
   /model[_ ]not[_ ]found|no such model|model .{0,80}(?:not found|does not exist|is not supported|not a valid model)/;
 
-function codeOf(status: number, said: Said, wait: number | undefined, namesModel: boolean): ErrorCode {
+function codeOf(status: number, said: Said, wait: number | undefined, namesModel: boolean): AnsweredCode {
   const words = `${said.labels} ${said.message.toLowerCase()}`;
   if (status === 401 || keyWords.test(words)) return 'llm.authentication';
   if (status === 402) return 'llm.quota-exceeded';
@@ -164,7 +164,9 @@ function codeOf(status: number, said: Said, wait: number | undefined, namesModel
   return namesModel && modelWords.test(words) ? 'llm.model-not-found' : 'llm.invalid-request';
 }
 
-function sentence(code: ErrorCode, context: ErrorContext, words: string, wait: number | undefined): string {
+type AnsweredCode = Extract<ErrorCode, `llm.${string}`>;
+
+function sentence(code: AnsweredCode, context: ErrorContext, words: string, wait: number | undefined): string {
   const who = subject(context);
   const when = wait === undefined ? 'later' : `in ${Math.ceil(wait / 1000)} seconds`;
   switch (code) {
@@ -182,7 +184,10 @@ function sentence(code: ErrorCode, context: ErrorContext, words: string, wait: n
       return `${context.provider} has no model ${context.model ?? ''} for this key (${words}). Choose one that it lists.`;
     case 'llm.unavailable':
       return `${who} failed (${words}). Check its base URL, or try again ${when}.`;
-    default:
+    case 'llm.not-configured':
+    case 'llm.unsupported':
+    case 'llm.malformed-answer':
+    case 'llm.invalid-request':
       return `${who} refuses the request (${words}).`;
   }
 }
@@ -219,8 +224,9 @@ function chain(thrown: unknown): unknown[] {
 /** A copy that holds no headers, requests or keys: vendors' errors carry them, and loggers print causes. */
 function harmless(context: ErrorContext, cause: unknown): Error | undefined {
   if (cause === undefined) return undefined;
-  const copy = new Error(redact(context, cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)));
-  if (cause instanceof Error && cause.stack !== undefined) copy.stack = redact(context, cause.stack);
+  if (!(cause instanceof Error)) return new Error(redact(context, JSON.stringify(cause) ?? typeof cause));
+  const copy = new Error(redact(context, `${cause.name}: ${cause.message}`));
+  if (cause.stack !== undefined) copy.stack = redact(context, cause.stack);
   return copy;
 }
 

@@ -8,13 +8,16 @@ const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvi
 /** Every provider there is, as it stands before the `/` of `anthropic/claude-...`. */
 export const providerNames: readonly string[] = Object.keys(providers);
 
+/** Settings that a provider has beside those of all. */
+type OwnSettings = Record<string, unknown>;
+
 /**
- * Opens a provider; nothing is asked of it yet. `settings` are those of ProviderSettings and the provider's own beside them.
- * Errors: `usage.invalid` when there is no such provider, `llm.not-configured` when it lacks a key or an address.
+ * Opens a provider. Nothing is asked of it yet: one without a key opens, says `unconfigured` of its health, and refuses calls with `llm.not-configured`.
+ * Errors: `usage.invalid` when there is no such provider.
  */
-export async function openProvider<Settings extends ProviderSettings>(
+export async function openProvider(
   name: string,
-  settings: Settings,
+  settings: ProviderSettings | (ProviderSettings & OwnSettings),
 ): Promise<LlmProvider> {
   const open = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (open) return open(settings);
