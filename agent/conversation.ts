@@ -1,0 +1,80 @@
+import type { BlobStore } from '../blobs/blob-store.ts';
+import type { ConversationEntry } from '../contracts/agent.ts';
+import { HelixError } from '../contracts/error.ts';
+import { EntryCache } from './entry-cache.ts';
+
+/*
+ * A conversation is a chain of entries, each a blob that names the one before it; its head is the hash of the last. Entries never change, so
+ * a conversation is forked by going on from an earlier head, and cut by forgetting the later ones.
+ */
+
+/** An entry and its hash. Entries are shared with a cache: they must not be changed. */
+export interface HashedEntry {
+  hash: string;
+  entry: Readonly<ConversationEntry>;
+}
+
+// Gone together with their store.
+const caches = new WeakMap<BlobStore, EntryCache>();
+
+function cacheOf(blobs: BlobStore): EntryCache {
+  const known = caches.get(blobs);
+  if (known) return known;
+  const cache = new EntryCache();
+  caches.set(blobs, cache);
+  return cache;
+}
+
+/** Stores an entry and returns its hash, the new head. The same entry has the same hash. */
+export async function append(blobs: BlobStore, entry: ConversationEntry): Promise<string> {
+  const text = JSON.stringify(entry);
+  const hash = await blobs.put(text);
+  cacheOf(blobs).add(hash, JSON.parse(text) as ConversationEntry, text.length);
+  return hash;
+}
+
+/** The entry of a hash. Throws HelixError `artifact.not-found` when it is not in the store. */
+export async function loadEntry(blobs: BlobStore, hash: string): Promise<Readonly<ConversationEntry>> {
+  const cache = cacheOf(blobs);
+  const known = cache.get(hash);
+  if (known) return known;
+  const blob = await blobs.get(hash);
+  if (!blob) {
+    throw new HelixError('artifact.not-found', `message ${hash} of a conversation is not in the blob store`, {
+      details: { hash },
+    });
+  }
+  const entry = JSON.parse(blob.toString()) as ConversationEntry;
+  cache.add(hash, entry, blob.length);
+  return entry;
+}
+
+/** All entries up to a head, oldest first. Throws HelixError `artifact.not-found`. */
+export async function load(blobs: BlobStore, head: string): Promise<Readonly<ConversationEntry>[]> {
+  return (await ancestors(blobs, head)).map(({ entry }) => entry);
+}
+
+/** All entries up to a head with their hashes, oldest first. */
+export async function ancestors(blobs: BlobStore, head: string): Promise<HashedEntry[]> {
+  const found: HashedEntry[] = [];
+  for (let hash: string | null = head; hash !== null;) {
+    const entry: Readonly<ConversationEntry> = await loadEntry(blobs, hash);
+    found.push({ hash, entry });
+    hash = entry.parent;
+  }
+  return found.reverse();
+}
+
+/**
+ * The conversation as it was at one of its messages, for undoing to it or forking there: the message is the new head, and `entry.snapshot` the
+ * workspace that belongs to it. Throws HelixError `checkpoint.not-found` when the message is not in this conversation.
+ */
+export async function truncate(blobs: BlobStore, head: string, message: string): Promise<HashedEntry> {
+  const found = (await ancestors(blobs, head)).find(({ hash }) => hash === message);
+  if (found) return found;
+  throw new HelixError(
+    'checkpoint.not-found',
+    `message ${message} is not in this conversation: name one of its messages by the hash it is listed with`,
+    { details: { head, message } },
+  );
+}
