@@ -3,7 +3,15 @@ import type { LlmProvider, ProviderSettings } from '../provider.ts';
 import { nearestModels } from '../models/nearest.ts';
 
 /** A provider's module is loaded when it is first opened, so that nobody waits for an SDK that is not used. */
-const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvider>> = {};
+const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvider>> = {
+  openai: async (settings) => (await import('./openai/provider.ts')).openOpenAi(settings),
+  xai: async (settings) => (await import('./xai/provider.ts')).openXai(settings),
+  qwen: async (settings) => (await import('./qwen/provider.ts')).openQwen(settings),
+  openrouter: async (settings) => (await import('./openrouter/provider.ts')).openOpenRouter(settings),
+  copilot: async (settings) => (await import('./copilot/provider.ts')).openCopilot(settings),
+  ollama: async (settings) => (await import('./ollama/provider.ts')).openOllama(settings),
+  compatible: async (settings) => (await import('./compatible/provider.ts')).openCompatible(settings),
+};
 
 /** Every provider there is, as it stands before the `/` of `anthropic/claude-...`. */
 export const providerNames: readonly string[] = Object.keys(providers);

@@ -1,0 +1,39 @@
+import { httpError, malformedAnswer, unavailable } from '../errors.ts';
+import type { ErrorContext } from '../errors.ts';
+
+/**
+ * The answer, with its lines looked at as they pass: the vendor's client prints a line that is no JSON and goes on as if nothing had been there.
+ * Reading it throws `llm.malformed-answer` for such a line, the error that a line tells of, and `llm.unavailable` when the last line is missing.
+ */
+export function guardedLines(response: Response, context: ErrorContext): Response {
+  if (!response.body || !/ndjson/.test(response.headers.get('content-type') ?? '')) return response;
+  const decoder = new TextDecoder();
+  let open = '';
+  let finished = false;
+  const guard = new TransformStream<Uint8Array, Uint8Array>({
+    transform: (bytes, controller) => {
+      open += decoder.decode(bytes, { stream: true });
+      const lines = open.split('\n');
+      open = lines.pop() ?? '';
+      for (const line of lines) finished = isLast(line, context) || finished;
+      controller.enqueue(bytes);
+    },
+    flush: () => {
+      if (!isLast(open, context) && !finished) throw unavailable(context, 'broke off its answer');
+    },
+  });
+  const { status, headers } = response;
+  return new Response(response.body.pipeThrough(guard), { status, headers });
+}
+
+function isLast(line: string, context: ErrorContext): boolean {
+  if (line.trim() === '') return false;
+  let value: Record<string, unknown> | null;
+  try {
+    value = JSON.parse(line) as typeof value;
+  } catch {
+    throw malformedAnswer(context, 'sent a line that is no JSON');
+  }
+  if (value?.['error']) throw httpError(context, { status: 500, body: value });
+  return value?.['done'] === true || value?.['status'] === 'success';
+}
