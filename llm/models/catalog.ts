@@ -14,6 +14,7 @@ export { nearestModels } from './nearest.ts';
 export type ModelOverrides = Record<string, Partial<Omit<ModelInfo, 'provider' | 'id'>>>;
 
 type Facts = Omit<ModelInfo, 'provider' | 'id'>;
+type Entry = { id: string } & Facts;
 
 /** One data file. `source` and `date` say where its numbers come from and how old they are. */
 interface Catalog {
@@ -21,7 +22,7 @@ interface Catalog {
   source: string;
   date: string;
   /** An id stands for itself and its dated versions; one with `*` for all names it matches. */
-  models: readonly ({ id: string } & Facts)[];
+  models: readonly Entry[];
   /** Names that begin with `prefix` are models of another provider, with or without its prices; behind a `/` stands its own name for them. */
   borrows?: readonly { prefix: string; from: string; prices: boolean }[];
 }
@@ -81,36 +82,37 @@ export function costOf(usage: Usage, price: Price | undefined): number | undefin
 function lookUp(provider: string, id: string): Facts | undefined {
   const catalog = catalogs.get(provider);
   if (!catalog) return undefined;
-  const own = find(catalog, id);
-  if (own) return facts(own);
+  const own = byName(catalog, id) ?? byPattern(catalog, id);
+  if (own) return own;
   const borrowed = catalog.borrows?.find(({ prefix }) => id.startsWith(prefix));
-  if (!borrowed) return undefined;
+  const lender = borrowed && catalogs.get(borrowed.from);
+  if (!lender) return undefined;
   const name = id.slice(id.indexOf('/') + 1).replace(/:.*$/, '');
-  const lent = lookUp(borrowed.from, name) ?? lookUp(borrowed.from, name.replaceAll('.', '-'));
+  // Who lends may write versions with dashes where the borrower has dots: claude-opus-4.5.
+  const lent = byName(lender, name) ?? byName(lender, name.replaceAll('.', '-')) ?? byPattern(lender, name);
   if (!lent || borrowed.prices) return lent;
   const { price: _, ...free } = lent;
   return free;
 }
 
-function find({ models }: Catalog, id: string): Catalog['models'][number] | undefined {
+function byName({ models }: Catalog, id: string): Entry | undefined {
   return (
     models.find((model) => model.id === id) ??
-    longest(models.filter((model) => id.startsWith(model.id) && version.test(id.slice(model.id.length)))) ??
-    longest(models.filter((model) => model.id.includes('*') && glob(model.id).test(id)))
+    longest(models.filter((model) => id.startsWith(model.id) && version.test(id.slice(model.id.length))))
   );
+}
+
+function byPattern({ models }: Catalog, id: string): Entry | undefined {
+  return longest(models.filter((model) => model.id.includes('*') && glob(model.id).test(id)));
 }
 
 /** What vendors put behind a name for a version of the same model: dates, build numbers, `latest`. */
 const version = /^(?:[-@](?:\d{3,8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|latest|preview|exp|v\d+(?:[:.]\d+)?))+$/;
 
-function longest<Entry extends { id: string }>(entries: readonly Entry[]): Entry | undefined {
+function longest(entries: readonly Entry[]): Entry | undefined {
   return entries.toSorted((a, b) => b.id.length - a.id.length)[0];
 }
 
 function glob(pattern: string): RegExp {
   return new RegExp(`^${pattern.replace(/[.*+?^${}()|[\]\\/]/g, (sign) => (sign === '*' ? '.*' : `\\${sign}`))}$`);
-}
-
-function facts({ id: _, ...rest }: { id: string } & Facts): Facts {
-  return rest;
 }

@@ -96,24 +96,25 @@ export class AnswerReader {
   }
 
   #start({ index, content_block: block }: RawContentBlockStartEvent): LlmStreamEvent | undefined {
-    switch (block.type) {
-      case 'text':
-        this.#blocks.set(index, { type: 'text', text: block.text });
-        return block.text === '' ? undefined : { type: 'text', text: block.text };
-      case 'thinking':
-        this.#blocks.set(index, { type: 'thinking', text: block.thinking, signature: block.signature });
-        return block.thinking === '' ? undefined : { type: 'thinking', text: block.thinking };
-      case 'redacted_thinking':
-        this.#blocks.set(index, { type: 'redacted', data: block.data });
-        return undefined;
-      case 'tool_use': {
-        this.#blocks.set(index, { type: 'tool', id: block.id, name: block.name, json: '', input: block.input });
-        return this.#isAnswer(block.name) ? undefined : { type: 'tool-call', id: block.id, name: block.name };
-      }
-      default:
-        this.#blocks.set(index, { type: 'other' });
-        return undefined;
+    if (block.type === 'text') {
+      this.#blocks.set(index, { type: 'text', text: block.text });
+      return block.text === '' ? undefined : { type: 'text', text: block.text };
     }
+    if (block.type === 'thinking') {
+      this.#blocks.set(index, { type: 'thinking', text: block.thinking, signature: block.signature });
+      return block.thinking === '' ? undefined : { type: 'thinking', text: block.thinking };
+    }
+    if (block.type === 'redacted_thinking') {
+      this.#blocks.set(index, { type: 'redacted', data: block.data });
+      return undefined;
+    }
+    if (block.type === 'tool_use') {
+      this.#blocks.set(index, { type: 'tool', id: block.id, name: block.name, json: '', input: block.input });
+      return this.#isAnswer(block.name) ? undefined : { type: 'tool-call', id: block.id, name: block.name };
+    }
+    // What Anthropic's own tools write, which nobody here asks for.
+    this.#blocks.set(index, { type: 'other' });
+    return undefined;
   }
 
   #delta({ index, delta }: RawContentBlockDeltaEvent): LlmStreamEvent | undefined {
@@ -176,20 +177,16 @@ function parseArguments({ json, input }: { json: string; input: unknown }): Json
   }
 }
 
+const stopReasons: Partial<Record<AnthropicStopReason, StopReason>> = {
+  max_tokens: 'max-tokens',
+  stop_sequence: 'stop-sequence',
+  refusal: 'refusal',
+  model_context_window_exceeded: 'context',
+};
+
 function stopReason(stop: AnthropicStopReason | null, content: readonly AssistantPart[]): StopReason {
   const calls = content.some(({ type }) => type === 'tool-call');
-  switch (stop) {
-    case 'max_tokens':
-      return 'max-tokens';
-    case 'stop_sequence':
-      return 'stop-sequence';
-    case 'refusal':
-      return 'refusal';
-    case 'model_context_window_exceeded':
-      return 'context';
-    default:
-      return calls ? 'tool-calls' : 'end';
-  }
+  return (stop === null ? undefined : stopReasons[stop]) ?? (calls ? 'tool-calls' : 'end');
 }
 
 /** Anthropic counts what came from the cache and what went into it beside the input, not within. */
