@@ -47,9 +47,13 @@ export function decide(permissions: Permissions, subject: PermissionSubject): Pe
   return decideOne(permissions, { ...subject, host });
 }
 
-/** The strictest of several. */
+/** The strictest of several; of none, that nothing stands against it. */
 export function strictest(decisions: PermissionDecision[]): PermissionDecision {
-  return decisions.reduce((worst, one) => (strictness[one.decision] > strictness[worst.decision] ? one : worst));
+  const none: PermissionDecision = { decision: 'allow', reason: 'it touches nothing' };
+  return decisions.reduce(
+    (worst, one) => (strictness[one.decision] > strictness[worst.decision] ? one : worst),
+    decisions[0] ?? none,
+  );
 }
 
 interface Decided extends PermissionDecision {

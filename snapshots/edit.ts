@@ -8,10 +8,11 @@ import type { SnapshotStore } from './store.ts';
 /**
  * One change of a workspace, by its workspace-relative path.
  * `content`: the file's new bytes; a file that exists keeps its executable bit unless `executable` says otherwise; null deletes the file,
- * or the folder with all below it. `from`: the file or folder as the snapshot has it at another path (a copy; with the deletion of `from`, a move).
+ * or the folder with all below it. `from`: the file or folder as the snapshot, or the snapshot `of`, has it at a path (a copy; with the deletion
+ * of `from`, a move).
  */
 export type FileChange =
-  { path: string; content: Buffer | null; executable?: boolean } | { path: string; from: string };
+  { path: string; content: Buffer | null; executable?: boolean } | { path: string; from: string; of?: SnapshotId };
 
 /**
  * A new snapshot with the changes made, without any checkout. Deletions come first, whatever their place in the list; deleting what is not
@@ -28,13 +29,9 @@ export async function editSnapshot(
   const { root, emptyFolders } = await store.contents(snapshot);
   const trees = new Trees(store.dir);
   await trees.prefetch(root, changes.flatMap(foldersOf));
-  const original = await trees.folder(root);
-  const copies = new Map<string, TreeEntry | 'empty folder'>();
+  const copies = new Map<FileChange, Copy>();
   for (const change of changes) {
-    if (!('from' in change)) continue;
-    const entry = await find(trees, original, change.from);
-    if (!entry && !emptyFolders.includes(change.from)) throw invalid(change.from, 'is not there');
-    copies.set(change.path, entry ?? 'empty folder');
+    if ('from' in change) copies.set(change, await readCopy(store, trees, change.of ?? snapshot, change.from));
   }
 
   const tree = await trees.folder(root);
@@ -46,14 +43,13 @@ export async function editSnapshot(
   }
   for (const change of changes) {
     const names = change.path.split('/');
-    if ('from' in change) {
-      const copy = copies.get(change.path)!;
-      const moved = emptyFolders
-        .filter((path) => isAtOrBelow(path, change.from))
-        .map((path) => change.path + path.slice(change.from.length));
-      folders = [...withoutParentsOf(folders, change.path), ...moved];
-      if (copy !== 'empty folder') await put(trees, tree, names, change.path, () => Promise.resolve(copy));
-    } else if (change.content !== null) {
+    const copy = copies.get(change);
+    if (copy) {
+      const { entry } = copy;
+      folders = [...withoutParentsOf(folders, change.path), ...copy.emptyFolders.map((path) => change.path + path)];
+      if (entry) await put(trees, tree, names, change.path, () => Promise.resolve(entry));
+    } else if ('from' in change) continue;
+    else if (change.content !== null) {
       const { content, executable } = change;
       if (folders.some((path) => isAtOrBelow(path, change.path))) throw invalid(change.path, 'is a folder');
       folders = withoutParentsOf(folders, change.path);
@@ -66,6 +62,21 @@ export async function editSnapshot(
   }
   const edited = await write(store.dir, tree);
   return wrapSnapshot(store.dir, { root: edited ?? emptyTree, emptyFolders: [...new Set(folders)].sort() });
+}
+
+/** What is to be put elsewhere: an entry, or nothing but empty folders. */
+interface Copy {
+  entry: TreeEntry | undefined;
+  /** At it or below it, without its own path. */
+  emptyFolders: string[];
+}
+
+async function readCopy(store: SnapshotStore, trees: Trees, snapshot: SnapshotId, path: string): Promise<Copy> {
+  const { root, emptyFolders } = await store.contents(snapshot);
+  const entry = await find(trees, await trees.folder(root), path);
+  const below = emptyFolders.filter((folder) => isAtOrBelow(folder, path)).map((folder) => folder.slice(path.length));
+  if (!entry && below.length === 0) throw invalid(path, 'is not there');
+  return { entry, emptyFolders: below };
 }
 
 /** An entry of a folder; of a folder that was opened, what is in it. */
@@ -211,7 +222,7 @@ function checkPaths(changes: FileChange[]): void {
     }
     if (seen.has(change.path)) throw invalid(change.path, 'is given twice in one edit');
     seen.add(change.path);
-    if ('from' in change && isAtOrBelow(change.path, change.from)) {
+    if ('from' in change && change.of === undefined && isAtOrBelow(change.path, change.from)) {
       throw invalid(change.path, `is ${change.from} itself or below it: a folder cannot be put into itself`);
     }
   }

@@ -22,6 +22,8 @@ export interface SearchOptions extends FileFilter {
   context?: number | undefined;
   /** Most matching lines to return. */
   limit: number;
+  /** Whether a file may be looked into; what is in the others does not show in any way. */
+  accepts?: ((path: string) => boolean) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -57,7 +59,7 @@ export async function searchSnapshot(
   if (/[\n\0]/.test(pattern))
     throw new HelixError('usage.invalid', 'the pattern has a line break: a search finds single lines');
   const { root } = await store.contents(snapshot);
-  const collected = new Lines(root, limit);
+  const collected = new Lines(root, limit, options.accepts ?? (() => true));
   const args = ['-z', '-n', '--column', '-I', '--no-color', '--full-name', `-C${context}`];
   if (ignoreCase) args.push('-i');
   const tail = ['-e', pattern, root, '--', ...pathspecs(options)];
@@ -119,13 +121,16 @@ const enough = new Error('enough lines');
 class Lines extends Writable {
   readonly #prefix: number;
   readonly #limit: number;
+  readonly #accepts: (path: string) => boolean;
+  readonly #known = new Map<string, boolean>();
   readonly #lines: FoundLine[] = [];
   #rest: Buffer = Buffer.alloc(0);
   #matches = 0;
   isFull = false;
 
-  constructor(root: string, limit: number) {
+  constructor(root: string, limit: number, accepts: (path: string) => boolean) {
     super();
+    this.#accepts = accepts;
     this.#prefix = root.length + 1;
     this.#limit = limit;
   }
@@ -137,12 +142,14 @@ class Lines extends Writable {
       if (record === undefined) break;
       data = data.subarray(record.end);
       if (!record.line) continue;
+      const path = record.line.path.slice(this.#prefix);
+      if (!this.#isAccepted(path)) continue;
       if (record.line.isMatch && this.#matches === this.#limit) {
         this.isFull = true;
         return done(enough);
       }
       if (record.line.isMatch) this.#matches += 1;
-      this.#lines.push({ ...record.line, path: record.line.path.slice(this.#prefix) });
+      this.#lines.push({ ...record.line, path });
     }
     // A line that does not end is no reason to keep all of it.
     if (data.length > 16 << 20) {
@@ -151,6 +158,14 @@ class Lines extends Writable {
     }
     this.#rest = Buffer.from(data);
     done();
+  }
+
+  #isAccepted(path: string): boolean {
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const isAccepted = this.#accepts(path);
+    this.#known.set(path, isAccepted);
+    return isAccepted;
   }
 
   result(): SearchResult {
