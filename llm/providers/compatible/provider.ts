@@ -12,6 +12,8 @@ export interface CompatibleSettings extends ProviderSettings {
   name?: string | undefined;
   /** Which answers get their reasoning back; that of the current turn when left out, as open models are trained. */
   replayReasoning?: Dialect['replayReasoning'] | undefined;
+  /** False for servers that cannot stream calls of tools. */
+  streams?: boolean | undefined;
   /** False for old servers that refuse `stream_options`. */
   asksForUsage?: boolean | undefined;
 }
@@ -34,6 +36,7 @@ export function openCompatible(settings: CompatibleSettings): LlmProvider {
       modelInfo: (entry) => compatibleModelInfo(name, entry),
     },
     settings,
+    streams: settings.streams,
     credentials: {
       get: async () => {
         if (!baseUrl) throw notConfigured(name, 'a base URL', `HELIX_LLM_${name.toUpperCase()}_BASE_URL`);

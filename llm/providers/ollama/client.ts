@@ -22,7 +22,7 @@ export interface OllamaCall extends Call {
 export function beginOllamaCall(
   settings: ProviderSettings,
   model: string | undefined,
-  options: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal; streams?: boolean } = {},
 ): OllamaCall {
   const context: ErrorContext = { provider: 'ollama', model, secrets: secretsOf(settings) };
   const call = beginCall(context, settings, options);
@@ -32,7 +32,7 @@ export function beginOllamaCall(
     headers: { ...(settings.apiKey ? { authorization: `Bearer ${settings.apiKey}` } : {}), ...settings.headers },
     fetch: async (input, init) => {
       const response = await fetch(input, { ...init, signal: call.signal });
-      if (response.ok) return guardedLines(response, context);
+      if (response.ok) return options.streams ? guardedLines(response, context) : response;
       const body = (await response.text().catch(() => '')).slice(0, 100_000);
       throw httpError(context, { status: response.status, headers: response.headers, body });
     },
@@ -53,7 +53,7 @@ function explain(error: unknown, context: ErrorContext, address: string): unknow
   if (error.code === 'llm.model-not-found') {
     return new HelixError(
       'llm.model-not-found',
-      `Ollama has no model ${context.model}. Fetch it with: helix models pull ollama/${context.model}`,
+      `Ollama has no model ${context.model} (${String(error.details['reason'])}). Fetch it with: helix models pull ollama/${context.model}`,
       {
         details: error.details,
       },

@@ -6,12 +6,14 @@ import type { ErrorContext } from '../errors.ts';
  * Reading it throws `llm.malformed-answer` for such a line, the error that a line tells of, and `llm.unavailable` when the last line is missing.
  */
 export function guardedLines(response: Response, context: ErrorContext): Response {
-  if (!response.body || !/ndjson/.test(response.headers.get('content-type') ?? '')) return response;
+  if (!response.body) return response;
   const decoder = new TextDecoder();
   let open = '';
   let finished = false;
+  let empty = true;
   const guard = new TransformStream<Uint8Array, Uint8Array>({
     transform: (bytes, controller) => {
+      empty = false;
       open += decoder.decode(bytes, { stream: true });
       const lines = open.split('\n');
       open = lines.pop() ?? '';
@@ -19,6 +21,7 @@ export function guardedLines(response: Response, context: ErrorContext): Respons
       controller.enqueue(bytes);
     },
     flush: () => {
+      if (empty) throw malformedAnswer(context, 'gave an empty answer');
       if (!isLast(open, context) && !finished) throw unavailable(context, 'broke off its answer');
     },
   });

@@ -1,7 +1,6 @@
 import type { ShowResponse } from 'ollama';
 import type { ModelInfo } from '../../../contracts/llm.ts';
 import type { CallOptions, ProviderSettings } from '../../provider.ts';
-import { unavailable } from '../errors.ts';
 import { positive } from '../openai/wire.ts';
 import { beginOllamaCall } from './client.ts';
 import type { OllamaCall } from './client.ts';
@@ -64,12 +63,10 @@ export async function* pullModel(
   model: string,
   options: CallOptions = {},
 ): AsyncGenerator<PullProgress, void> {
-  const call = beginOllamaCall(settings, model, options);
-  let succeeded = false;
+  const call = beginOllamaCall(settings, model, { ...options, streams: true });
   try {
     for await (const { status, digest, total, completed } of await call.client.pull({ model, stream: true })) {
       call.answered();
-      succeeded = status === 'success';
       yield {
         status,
         ...(digest ? { digest } : {}),
@@ -77,7 +74,6 @@ export async function* pullModel(
         ...(completed === undefined ? {} : { completedBytes: completed }),
       };
     }
-    if (!succeeded) throw unavailable(call.context, 'broke off fetching the model');
   } catch (thrown) {
     throw call.failure(thrown);
   } finally {

@@ -35,7 +35,7 @@ class OllamaProvider implements LlmProvider {
   }
 
   async *generateStream(request: LlmRequest, options: CallOptions = {}): AsyncGenerator<LlmStreamEvent, void> {
-    const call = beginOllamaCall(this.#settings, request.model, options);
+    const call = beginOllamaCall(this.#settings, request.model, { ...options, streams: true });
     try {
       const answer = new OllamaAnswer(request, call.context);
       for await (const piece of await call.client.chat({ ...chatRequest(request), stream: true })) {

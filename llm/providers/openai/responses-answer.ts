@@ -57,21 +57,24 @@ export class ResponsesAnswer {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        this.addWhole(event['response']);
+        this.#end(event['response']);
         return [];
       default:
         return [];
     }
   }
 
-  /** Takes the answer as a whole. Throws the error it tells of, or `llm.malformed-answer`. */
-  addWhole(response: unknown): void {
-    if (typeof response !== 'object' || response === null || !('status' in response || 'output' in response)) {
-      throw malformedAnswer(this.#context, 'answered with something that is no response, so this may not be the API');
-    }
-    const error = member(response, 'error');
-    if (error || member(response, 'status') === 'failed') throw saidError(this.#context, error);
-    this.#response = { ...response };
+  /** Takes the answer as a whole and returns what it brought. Throws the error it tells of, or `llm.malformed-answer`. */
+  addWhole(response: unknown): LlmStreamEvent[] {
+    this.#end(response);
+    return this.finish().message.content.flatMap((part): LlmStreamEvent[] => {
+      if (part.type !== 'tool-call') return part.text === '' ? [] : [{ type: part.type, text: part.text }];
+      const { id, name, arguments: given } = part;
+      return [
+        { type: 'tool-call', id, name },
+        { type: 'tool-arguments', id, text: JSON.stringify(given) },
+      ];
+    });
   }
 
   /** The whole answer. Throws `llm.unavailable` when it was cut off. */
@@ -94,6 +97,15 @@ export class ResponsesAnswer {
       ),
       usage: responsesUsage(response['usage']),
     };
+  }
+
+  #end(response: unknown): void {
+    if (typeof response !== 'object' || response === null || !('status' in response || 'output' in response)) {
+      throw malformedAnswer(this.#context, 'answered with something that is no response, so this may not be the API');
+    }
+    const error = member(response, 'error');
+    if (error || member(response, 'status') === 'failed') throw saidError(this.#context, error);
+    this.#response = { ...response };
   }
 
   #begin(index: number, item: unknown): LlmStreamEvent[] {

@@ -37,8 +37,8 @@ export interface WireDefinition {
   adaptResponses?(body: WireBody, request: LlmRequest): WireBody;
   /** Headers that depend on the request. */
   headers?(request: LlmRequest): Record<string, string>;
-  /** Whole answers are read from a stream too: the server thinks in streams alone. */
-  onlyStreams?: boolean;
+  /** False for servers that cannot stream what is asked of them: answers come in one piece then. */
+  streams?: boolean | undefined;
   /** What health is asked by; it must cost nothing. `/models` when left out. */
   healthPath?: string;
 }
@@ -57,45 +57,34 @@ export class WireProvider implements LlmProvider {
   }
 
   async generate(request: LlmRequest, options: CallOptions = {}): Promise<LlmResponse> {
-    if (this.#definition.onlyStreams) {
-      return finished(
-        { provider: this.name, model: request.model, secrets: [] },
-        this.generateStream(request, options),
-      );
-    }
-    return this.#call(options, request.model, async (client, context, call) => {
-      const answer = this.#answer(request, context);
-      answer.addWhole(
-        await client.post<unknown>(answer.path, { body: answer.body, ...this.#sending(request, options, call) }),
-      );
-      return answer.finish();
-    });
+    // Also for a whole answer, as thinking may take longer than Node's fetch waits for one that does not begin.
+    return finished({ provider: this.name, model: request.model, secrets: [] }, this.generateStream(request, options));
   }
 
   async *generateStream(request: LlmRequest, options: CallOptions = {}): AsyncGenerator<LlmStreamEvent, void> {
-    const { settings, credentials: source, dialect } = this.#definition;
+    const { settings, credentials: source, streams = true } = this.#definition;
     const secrets: (string | undefined)[] = [];
     const context = { provider: this.name, model: request.model, secrets };
     const call = beginCall(context, settings, options);
     try {
       const answer = this.#answer(request, context);
-      const usage = answer.path === '/chat/completions' && dialect.asksForUsage;
-      const body = { ...answer.body, stream: true, ...(usage ? { stream_options: { include_usage: true } } : {}) };
-      const stream = await withCredentials(source, options, async (credentials) => {
+      const pieces = await withCredentials(source, options, async (credentials) => {
         secrets.push(...secretsOf(credentials));
-        const sending = this.#sending(request, options, call);
-        return openClient(credentials, context).post<AsyncIterable<unknown>>(answer.path, {
-          body,
-          stream: true,
-          ...sending,
-        });
+        const { path, body } = answer;
+        const sending = { body, signal: call.signal, headers: this.#headers(request, options) };
+        const client = openClient(credentials, context);
+        if (!streams) return [await client.post<unknown>(path, sending)];
+        return client.post<AsyncIterable<unknown>>(path, { ...sending, stream: true });
       });
-      for await (const piece of stream) {
+      let count = 0;
+      for await (const piece of pieces) {
+        count += 1;
         call.answered();
-        yield* answer.add(piece);
+        yield* streams ? answer.add(piece) : answer.addWhole(piece);
       }
       // The SDK's stream ends in silence when its signal does.
       call.signal.throwIfAborted();
+      if (count === 0) throw malformedAnswer(context, 'gave an empty answer');
       yield { type: 'finish', response: answer.finish() };
     } catch (thrown) {
       throw call.failure(inStream(context, thrown));
@@ -157,33 +146,37 @@ export class WireProvider implements LlmProvider {
     }
   }
 
-  #sending(request: LlmRequest, options: CallOptions, call: Call) {
-    const key = options.idempotencyKey;
+  #headers(request: LlmRequest, { idempotencyKey }: CallOptions): Record<string, string> {
     return {
-      signal: call.signal,
-      headers: { ...this.#definition.headers?.(request), ...(key === undefined ? {} : { 'idempotency-key': key }) },
+      ...this.#definition.headers?.(request),
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
     };
   }
 
+  /** Where the request goes, what is sent, and what puts the answer together. */
   #answer(request: LlmRequest, context: ErrorContext) {
-    const { dialect, api, adaptResponses } = this.#definition;
+    const { dialect, api, adaptResponses, streams = true } = this.#definition;
+    const stream = streams ? { stream: true } : {};
     if (api?.(request) === 'responses') {
       const answer = new ResponsesAnswer(request, context);
       const body = responsesBody(request, context);
+      const adapted = adaptResponses?.(body, request) ?? body;
       return {
         path: '/responses',
-        body: withOptions(adaptResponses?.(body, request) ?? body, request.providerOptions[dialect.name]),
+        body: { ...withOptions(adapted, request.providerOptions[dialect.name]), ...stream },
         add: (event: unknown) => answer.add(event as Record<string, unknown>),
         addWhole: (response: unknown) => answer.addWhole(response),
         finish: () => answer.finish(),
       };
     }
     const answer = new ChatAnswer(request, dialect, context);
+    const usage = streams && dialect.asksForUsage ? { stream_options: { include_usage: true } } : {};
+    const add = (chunk: unknown) => answer.add(chunk as WireCompletion);
     return {
       path: '/chat/completions',
-      body: chatBody(request, dialect),
-      add: (chunk: unknown) => answer.add(chunk as WireCompletion),
-      addWhole: (completion: unknown) => answer.add(completion as WireCompletion),
+      body: { ...chatBody(request, dialect), ...stream, ...usage },
+      add,
+      addWhole: add,
       finish: () => answer.finish(),
     };
   }

@@ -56,8 +56,6 @@ export function openQwen(settings: QwenSettings): LlmProvider {
       promptCache: true,
       structuredOutput: true,
     },
-    // Most of its models refuse to think in an answer that is no stream.
-    onlyStreams: true,
   });
 }
 
