@@ -12,15 +12,20 @@ import { limitOutput } from './output-limit.ts';
 import { decide, strictest } from './permissions.ts';
 import type { PermissionDecision } from './permissions.ts';
 import { readArguments } from './tool-arguments.ts';
+import { createToolRegistry } from './tools/registry.ts';
 import type { ToolRegistry } from './tools/registry.ts';
 import type { Outcome, Tool, ToolContext, ToolEnd, ToolResult } from './tools/tool.ts';
 
 export interface AnswerDeps {
   store: SnapshotStore;
   blobs: BlobStore;
-  registry: ToolRegistry;
-  /** The repository on this machine the work began with, and the commit; null for one that is elsewhere. */
-  source: { location: string; commit: string | null } | null;
+  /** The tools there are; those that come with HelixCode when left out. */
+  registry?: ToolRegistry | undefined;
+  /** Path of the repository the work began with, where that is on this machine; its history is shown from there. */
+  source?: string | undefined;
+  /** What the work began at; what is checked out there when left out. */
+  commit?: string | undefined;
+  /** The project's own, where its plan has one. */
   testCommand?: Command | undefined;
   /** ISO 8601: when the results are said to have been given. */
   at: string;
@@ -64,6 +69,8 @@ export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<
   return { done: true, snapshot, head, calls: progress.calls, ...(plan ? { plan } : {}) };
 }
 
+const builtIn = createToolRegistry();
+
 function checkOutcome(progress: CallProgress, call: AssistantCall | undefined, outcome: CallOutcome): void {
   if (call?.id === outcome.callId && progress.waitsFor === outcome.type) return;
   const waiting = call && progress.waitsFor ? `${progress.waitsFor} of ${call.id}` : 'nothing';
@@ -78,7 +85,7 @@ async function answer(
   call: AssistantCall,
   outcome: CallOutcome | undefined,
 ): Promise<PendingCall | undefined> {
-  const { registry, ...rest } = deps;
+  const { store, blobs, source, commit, testCommand, registry = builtIn } = deps;
   const tool = tools.includes(call.name) ? registry.get(call.name) : undefined;
   const finish = (summary: string, result: ToolResult): Promise<void> => record(deps, progress, call, summary, result);
   if (!tool) {
@@ -95,7 +102,8 @@ async function answer(
   }
   const { args } = read;
   const summary = tool.summary(args);
-  const context: ToolContext = { ...rest, testCommand: deps.testCommand, snapshot: progress.snapshot, permissions };
+  const { snapshot } = progress;
+  const context: ToolContext = { store, blobs, snapshot, permissions, source, commit, testCommand };
 
   if (outcome && outcome.type !== 'approval') {
     await finish(summary, await resume(tool, args, outcome, context));

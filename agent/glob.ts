@@ -14,7 +14,7 @@ export function matchesGlob(glob: string, text: string, kind: GlobKind): boolean
 type Token = { is: 'character'; character: string } | { is: 'any' | 'name' | 'run' | 'folders' | 'inside' };
 
 function textTokens(glob: string): Token[] {
-  return [...glob].map((character) => (character === '*' ? { is: 'run' } : { is: 'character', character }));
+  return Array.from(glob, (character) => (character === '*' ? { is: 'run' } : { is: 'character', character }));
 }
 
 function pathTokens(glob: string): Token[] {

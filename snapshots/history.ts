@@ -37,7 +37,7 @@ export interface LogOptions {
 }
 
 export interface ShowOptions {
-  ref: string;
+  ref?: string | undefined;
   /** Only the changes of these paths. */
   paths?: string[] | undefined;
 }
@@ -57,7 +57,7 @@ export interface History {
   /** Newest first. */
   log(options: LogOptions): Promise<HistoryCommit[]>;
   /** Paths a commit changed against its first parent. */
-  changedPaths(ref: string): Promise<string[]>;
+  changedPaths(ref?: string): Promise<string[]>;
   /** A commit's patch against its first parent. */
   patch(options: ShowOptions): Promise<string>;
   /** Who last changed each line of a file. Throws HelixError `usage.invalid` when there is no such file or line. */

@@ -23,17 +23,17 @@ export const gitHistoryTool = defineTool({
   summary: ({ action, path, ref }) => ['git', action, ref, path].filter((part) => part !== undefined).join(' '),
 
   async execute({ action, path: given, ref, limit = 20, fromLine, toLine }, context) {
-    const { source } = context;
+    const { source, commit } = context;
     if (!source)
       throw new HelixError(
         'usage.invalid',
         'the history is not on this machine: only the files of the workspace are known',
       );
-    const history = openHistory(source.location, source.commit ?? 'HEAD');
+    const history = openHistory(source, commit);
     const place = given === undefined ? undefined : normalPath(given);
     const path = place === '.' ? undefined : place;
     if (action === 'log') return text(await log(history, { path, ref, limit }));
-    if (action === 'show') return text(await show(history, context, { path, ref: ref ?? source.commit ?? 'HEAD' }));
+    if (action === 'show') return text(await show(history, context, { path, ref }));
     if (path === undefined) throw new HelixError('usage.invalid', 'blame needs "path": the file to explain');
     const first = fromLine ?? 1;
     const lines: [number, number] | undefined =
@@ -66,7 +66,7 @@ const mostHidden = 200;
 async function show(
   history: History,
   { permissions }: ToolContext,
-  { path, ref }: { path: string | undefined; ref: string },
+  { path, ref }: { path: string | undefined; ref: string | undefined },
 ): Promise<string> {
   const [commit] = await history.log({ ref, limit: 1 });
   const changed = (await history.changedPaths(ref)).filter(
