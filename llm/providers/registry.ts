@@ -4,6 +4,8 @@ import { nearestModels } from '../models/nearest.ts';
 
 /** A provider's module is loaded when it is first opened, so that nobody waits for an SDK that is not used. */
 const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvider>> = {
+  anthropic: async (settings) => (await import('./anthropic/provider.ts')).openAnthropic(settings),
+  gemini: async (settings) => (await import('./gemini/provider.ts')).openGemini(settings),
   openai: async (settings) => (await import('./openai/provider.ts')).openOpenAi(settings),
   xai: async (settings) => (await import('./xai/provider.ts')).openXai(settings),
   qwen: async (settings) => (await import('./qwen/provider.ts')).openQwen(settings),

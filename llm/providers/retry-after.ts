@@ -8,7 +8,8 @@ export function retryAfterMs(headers: Headers | undefined, now: number = Date.no
   const value = headers?.get('retry-after')?.trim();
   if (!value) return undefined;
   if (isNumber(value)) return Math.ceil(Number(value) * 1000);
-  const date = Date.parse(value);
+  // Date.parse takes nearly any number for a date.
+  const date = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 

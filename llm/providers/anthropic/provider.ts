@@ -16,7 +16,7 @@ import { AnswerReader } from './answer.ts';
 import { providerName } from './messages.ts';
 import { toCall } from './request.ts';
 
-/** Opens Anthropic's Messages API, or an address that speaks it. Nothing is read from the environment. */
+/** Opens Anthropic's Messages API, or an address that speaks it. Of the environment only the SDK's own ANTHROPIC_CUSTOM_HEADERS counts. */
 export function openAnthropic(settings: ProviderSettings): LlmProvider {
   return new AnthropicProvider(settings);
 }
@@ -28,13 +28,15 @@ class AnthropicProvider implements LlmProvider {
 
   constructor(settings: ProviderSettings) {
     this.#settings = settings;
+    const { apiKey, baseUrl, headers } = settings;
     this.#client = new Anthropic({
-      // Given here, so that the SDK does not look for them in the environment and in files of its own.
-      apiKey: settings.apiKey ?? null,
-      authToken: null,
-      baseURL: settings.baseUrl?.replace(/\/+(?:v1\/*)?$/, '') ?? 'https://api.anthropic.com',
-      defaultHeaders: settings.headers ?? {},
+      // Always given, so that the SDK does not look for another in the environment and in files of its own.
+      apiKey: apiKey ?? 'none',
+      baseURL: baseUrl?.replace(/\/+(?:v1\/*)?$/, '') ?? 'https://api.anthropic.com',
+      defaultHeaders: { ...(apiKey ? {} : { authorization: null }), ...headers },
       maxRetries: 0,
+      // The call's own signal keeps the time.
+      timeout: 2 ** 31 - 1,
       // It would print answers that it cannot parse.
       logLevel: 'off',
     });

@@ -23,7 +23,7 @@ export interface GeminiSettings extends ProviderSettings {
   project?: string | undefined;
   /** A region, or `global`, the default. */
   location?: string | undefined;
-  /** Path of a service account's JSON file. */
+  /** Path of a JSON file of Google credentials: a service account's, or of workload identity federation. */
   keyFile?: string | undefined;
 }
 
