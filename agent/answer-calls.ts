@@ -12,19 +12,15 @@ import { limitOutput } from './output-limit.ts';
 import { decide, strictest } from './permissions.ts';
 import type { PermissionDecision } from './permissions.ts';
 import { readArguments } from './tool-arguments.ts';
-import { createToolRegistry } from './tools/registry.ts';
 import type { ToolRegistry } from './tools/registry.ts';
 import type { Outcome, Tool, ToolContext, ToolEnd, ToolResult } from './tools/tool.ts';
 
 export interface AnswerDeps {
   store: SnapshotStore;
   blobs: BlobStore;
-  /** The tools there are; those that come with HelixCode when left out. */
-  registry?: ToolRegistry | undefined;
-  /** Path of the repository the work began with, where that is on this machine; its history is shown from there. */
-  source?: string | undefined;
-  /** What the work began at; what is checked out there when left out. */
-  commit?: string | undefined;
+  registry: ToolRegistry;
+  /** The repository on this machine the work began with, and the commit; null for one that is elsewhere. */
+  source: { location: string; commit: string | null } | null;
   /** The project's own, where its plan has one. */
   testCommand?: Command | undefined;
   /** ISO 8601: when the results are said to have been given. */
@@ -69,8 +65,6 @@ export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<
   return { done: true, snapshot, head, calls: progress.calls, ...(plan ? { plan } : {}) };
 }
 
-const builtIn = createToolRegistry();
-
 function checkOutcome(progress: CallProgress, call: AssistantCall | undefined, outcome: CallOutcome): void {
   if (call?.id === outcome.callId && progress.waitsFor === outcome.type) return;
   const waiting = call && progress.waitsFor ? `${progress.waitsFor} of ${call.id}` : 'nothing';
@@ -85,7 +79,7 @@ async function answer(
   call: AssistantCall,
   outcome: CallOutcome | undefined,
 ): Promise<PendingCall | undefined> {
-  const { store, blobs, source, commit, testCommand, registry = builtIn } = deps;
+  const { store, blobs, source, testCommand, registry } = deps;
   const tool = tools.includes(call.name) ? registry.get(call.name) : undefined;
   const finish = (summary: string, result: ToolResult): Promise<void> => record(deps, progress, call, summary, result);
   if (!tool) {
@@ -103,7 +97,7 @@ async function answer(
   const { args } = read;
   const summary = tool.summary(args);
   const { snapshot } = progress;
-  const context: ToolContext = { store, blobs, snapshot, permissions, source, commit, testCommand };
+  const context: ToolContext = { store, blobs, snapshot, permissions, source, testCommand };
 
   if (outcome && outcome.type !== 'approval') {
     await finish(summary, await resume(tool, args, outcome, context));

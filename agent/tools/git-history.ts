@@ -23,13 +23,13 @@ export const gitHistoryTool = defineTool({
   summary: ({ action, path, ref }) => ['git', action, ref, path].filter((part) => part !== undefined).join(' '),
 
   async execute({ action, path: given, ref, limit = 20, fromLine, toLine }, context) {
-    const { source, commit } = context;
+    const { source } = context;
     if (!source)
       throw new HelixError(
         'usage.invalid',
         'the history is not on this machine: only the files of the workspace are known',
       );
-    const history = openHistory(source, commit);
+    const history = openHistory(source.location, source.commit ?? 'HEAD');
     const place = given === undefined ? undefined : normalPath(given);
     const path = place === '.' ? undefined : place;
     if (action === 'log') return text(await log(history, { path, ref, limit }));

@@ -13,10 +13,8 @@ export interface ToolContext {
   blobs: BlobStore;
   snapshot: SnapshotId;
   permissions: Permissions;
-  /** Path of the repository the work began with; undefined for one that is not on this machine. */
-  source: string | undefined;
-  /** What it began at; what is checked out there when undefined. */
-  commit: string | undefined;
+  /** The repository on this machine the work began with, and the commit; null for one that is elsewhere. */
+  source: { location: string; commit: string | null } | null;
   /** The project's own test command, where its plan has one. */
   testCommand: Command | undefined;
 }
