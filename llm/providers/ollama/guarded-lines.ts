@@ -37,6 +37,11 @@ function isLast(line: string, context: ErrorContext): boolean {
   } catch {
     throw malformedAnswer(context, 'sent a line that is no JSON');
   }
-  if (value?.['error']) throw httpError(context, { status: 500, body: value });
+  const error = value?.['error'];
+  if (error) {
+    // The status of the answer was sent before, so that only the words tell a missing model from a failure.
+    const missing = typeof error === 'string' && /file does not exist|not found/.test(error);
+    throw httpError(context, { status: missing ? 404 : 500, body: value });
+  }
   return value?.['done'] === true || value?.['status'] === 'success';
 }

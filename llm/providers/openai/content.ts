@@ -25,7 +25,7 @@ export function argumentsAsJson(value: JsonValue): string {
 
 /** The result's text. The wire has no mark for failures, so the text gets one. */
 export function resultText(result: ToolResultPart): string {
-  const text = result.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+  const text = result.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
   return result.isError && !/^\s*error/i.test(text) ? `Error: ${text}` : text;
 }
 

@@ -39,6 +39,8 @@ export interface WireDefinition {
   headers?(request: LlmRequest): Record<string, string>;
   /** False for servers that cannot stream what is asked of them: answers come in one piece then. */
   streams?: boolean | undefined;
+  /** Says better what a failure means, where the server's own words are misleading. */
+  explain?(failure: unknown): unknown;
   /** What health is asked by; it must cost nothing. `/models` when left out. */
   healthPath?: string;
 }
@@ -87,7 +89,7 @@ export class WireProvider implements LlmProvider {
       if (count === 0) throw malformedAnswer(context, 'gave an empty answer');
       yield { type: 'finish', response: answer.finish() };
     } catch (thrown) {
-      throw call.failure(inStream(context, thrown));
+      throw this.#explained(call.failure(inStream(context, thrown)));
     } finally {
       call.end();
     }
@@ -140,10 +142,14 @@ export class WireProvider implements LlmProvider {
         return use(openClient(credentials, context), context, call);
       });
     } catch (thrown) {
-      throw call.failure(thrown);
+      throw this.#explained(call.failure(thrown));
     } finally {
       call.end();
     }
+  }
+
+  #explained(failure: unknown): unknown {
+    return this.#definition.explain?.(failure) ?? failure;
   }
 
   #headers(request: LlmRequest, { idempotencyKey }: CallOptions): Record<string, string> {

@@ -1,3 +1,4 @@
+import { HelixError } from '../../../contracts/error.ts';
 import { modelInfo } from '../../models/catalog.ts';
 import type { LlmProvider, ProviderSettings } from '../../provider.ts';
 import { thinkingWish } from '../../thinking.ts';
@@ -56,6 +57,7 @@ export function openXai(settings: ProviderSettings): LlmProvider {
   return new WireProvider({
     dialect,
     settings,
+    explain: wrongKey,
     credentials: keyCredentials('xai', settings, 'https://api.x.ai/v1', 'XAI_API_KEY'),
     capabilities: {
       streaming: true,
@@ -65,6 +67,15 @@ export function openXai(settings: ProviderSettings): LlmProvider {
       promptCache: true,
       structuredOutput: true,
     },
+  });
+}
+
+/** xAI calls a wrong key a wrong argument. */
+function wrongKey(failure: unknown): unknown {
+  if (!(failure instanceof HelixError) || failure.code !== 'llm.invalid-request') return failure;
+  if (!/incorrect api key/i.test(failure.message)) return failure;
+  return new HelixError('llm.authentication', 'xai does not accept the key. Check the key configured for xai.', {
+    details: failure.details,
   });
 }
 
