@@ -43,6 +43,12 @@ export function createAnalysisActivities({ stores, blobs, database }: AnalysisDe
       };
     },
 
+    /** The page of the plan with what an agent says about reaching the goal. Returns its blob hash. */
+    async addApproach({ markdown, approach }: { markdown: string; approach: string }): Promise<string> {
+      const page = (await blobs.get(markdown))?.toString() ?? '';
+      return await blobs.put(`${page.trimEnd()}\n\n## Approach\n\n${approach.trim()}\n`);
+    },
+
     async planRecipes({ recipes }: { recipes: Recipe[] }): Promise<RecipeTask[]> {
       return recipes.map((recipe) => ({ recipe, title: recipeTitle(recipe), ...recipeCommand(recipe) }));
     },

@@ -9,6 +9,10 @@ const passing = new Set<ErrorCode>([
   'node.disk-full',
   'source.unreachable',
   'stack.unreachable',
+  'llm.rate-limited',
+  'llm.overloaded',
+  'llm.unavailable',
+  'llm.malformed-answer',
   'internal',
 ]);
 

@@ -83,6 +83,27 @@ export function createReportActivities({ stores, blobs, database }: ReportDeps) 
       return { counts: addCounts(reports.map((report) => report.counts)), artifacts: { 'junit.xml': junit } };
     },
 
+    /** What failed tasks printed, as far as it says why, in a few thousand characters. */
+    async quoteTaskFailures({ project, outcomes }: { project: ProjectId; outcomes: TaskOutcome[] }): Promise<string> {
+      const failed = outcomes.filter((outcome) => !outcome.succeeded && outcome.end !== 'not-run');
+      const reports: TestReport[] = [];
+      const logs = new Map<string, string>();
+      const told: string[] = [];
+      for (const outcome of failed) {
+        const log = await readLog(outcome);
+        if (outcome.kind === 'test') {
+          reports.push(await readReport(project, outcome));
+          logs.set(outcome.taskId, log);
+        } else {
+          told.push(`${outcome.taskId}: ${outcome.message ?? outcome.end}\n${log.trimEnd().slice(-quoteLimit / 2)}`);
+        }
+      }
+      return [...told, quoteFailures(reports, logs, quoteLimit)]
+        .join('\n\n')
+        .trim()
+        .slice(0, 2 * quoteLimit);
+    },
+
     async compareRecipeChecks({ before, after }: RecipeVerdictInput): Promise<RecipeVerdict> {
       return compareChecks(await checkOutcomes(before), await checkOutcomes(after));
     },

@@ -7,11 +7,13 @@ import { jsonBody } from './middleware/json-body.ts';
 import { loopbackOnly } from './middleware/loopback-only.ts';
 import { unknownRoute } from './middleware/not-found.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
+import { answerRoutes } from './routes/answers.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobActionRoutes } from './routes/job-actions.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/models.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { stepRoutes } from './routes/steps.ts';
 
@@ -30,8 +32,10 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     jobActionRoutes(deps),
     eventRoutes(deps, feed, timings),
     stepRoutes(deps, feed),
+    answerRoutes(deps, feed),
     artifactRoutes(deps),
     nodeRoutes(deps),
+    modelRoutes(deps),
   ]);
   app.use(unknownRoute);
   app.use(handleErrors(deps.logger));

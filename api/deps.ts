@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import type { AgentMessage } from '../contracts/agent.ts';
+import type { ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
 import type { JobRequest } from '../contracts/job.ts';
 import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
 import type { Database } from '../db/database.ts';
@@ -14,6 +16,13 @@ export interface JobControl {
   cancel(jobId: string): Promise<void>;
   /** Throws `checkpoint.not-found` too. */
   rollback(jobId: string, checkpointId: string): Promise<void>;
+  /** Says something to the agent that works, or asks, in the job. Throws `job.wrong-state` when there is none. */
+  tellAgent(jobId: string, message: AgentMessage): Promise<void>;
+}
+
+export interface ModelControl {
+  list(): Promise<ModelList>;
+  test(test: ModelTest, signal: AbortSignal): AsyncIterable<ModelTestEvent>;
 }
 
 export interface NodeControl {
@@ -35,6 +44,7 @@ export interface ApiDeps {
   database: Database;
   jobs: JobControl;
   nodes: NodeControl;
+  models: ModelControl;
   /** The content of a blob by its hash; undefined when there is none. */
   readBlob(hash: string): Promise<Buffer | undefined>;
   stepLog(executionId: string): StepLog;

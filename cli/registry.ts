@@ -65,8 +65,39 @@ export const commands: readonly CommandEntry[] = [
     summary: 'put a job back to one of its checkpoints',
     load: () => import('./commands/rollback.ts'),
   },
+  {
+    name: 'allow',
+    summary: 'allow what the agent of a job asks for',
+    load: async () => (await import('./commands/agent.ts')).allow,
+  },
+  {
+    name: 'deny',
+    summary: 'refuse what the agent of a job asks for',
+    load: async () => (await import('./commands/agent.ts')).deny,
+  },
+  {
+    name: 'answer',
+    summary: 'answer a question of the agent of a job',
+    load: async () => (await import('./commands/agent.ts')).answer,
+  },
+  {
+    name: 'tell',
+    summary: 'tell the agent of a job something while it works',
+    load: async () => (await import('./commands/agent.ts')).tell,
+  },
+  {
+    name: 'stop',
+    summary: 'stop the agent of a job and keep what it has done',
+    load: async () => (await import('./commands/agent.ts')).stop,
+  },
+  {
+    name: 'budget',
+    summary: 'raise what the agents of a job may spend',
+    load: async () => (await import('./commands/agent.ts')).budget,
+  },
   { name: 'diff', summary: 'print what a job has changed, as a patch', load: () => import('./commands/diff.ts') },
   { name: 'apply', summary: "apply a job's changes to your working tree", load: () => import('./commands/apply.ts') },
+  { name: 'models', summary: 'list language models, and ask one', load: () => import('./commands/models.ts') },
   {
     name: 'nodes',
     summary: 'list, add, probe and remove the machines that run steps',

@@ -1,18 +1,27 @@
 import { z } from 'zod';
 import {
+  type AnswerPiece,
+  answerPieceSchema,
   eventPageSchema,
   type JobPage,
+  type ModelList,
+  modelListSchema,
+  type ModelTest,
+  type ModelTestEvent,
   jobPageSchema,
   nodeListSchema,
   type StartedJob,
   startedJobSchema,
   stepListSchema,
 } from '../contracts/api.ts';
+import type { AgentMessage } from '../contracts/agent.ts';
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
 import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
+import { readJsonLines } from './json-lines.ts';
+import { testModel } from './test-model.ts';
 import { watchJob, type WatchOptions } from './watch-job.ts';
 
 /** The API as functions. Each throws the HelixError that the server sent, or `stack.unreachable` when none answers. */
@@ -28,11 +37,17 @@ export interface HelixClient {
   resume(jobId: string): Promise<void>;
   cancel(jobId: string): Promise<void>;
   rollback(jobId: string, checkpointId: string): Promise<void>;
+  tellAgent(jobId: string, message: AgentMessage): Promise<void>;
+  listModels(): Promise<ModelList>;
+  /** Throws what the server or the provider said. */
+  testModel(test: ModelTest, options?: { signal?: AbortSignal }): AsyncGenerator<ModelTestEvent>;
   /** Events above `after`, at most `limit` (1,000 at most). */
   readEvents(jobId: string, page?: { after?: number; limit?: number }): Promise<JobEvent[]>;
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent>;
   listSteps(jobId: string): Promise<StepView[]>;
   stepLog(jobId: string, step: number, options?: LogOptions): AsyncGenerator<Uint8Array>;
+  /** What a model says, piece by piece as it comes, until it has answered; after `restarted` it is told anew. */
+  followAnswer(jobId: string, callId: string, options?: LogOptions): AsyncGenerator<AnswerPiece>;
   /** A document of the job, e.g. `plan.md`, or `result.patch`. */
   readArtifact(jobId: string, name: string): Promise<Buffer>;
   listNodes(): Promise<NodeRecord[]>;
@@ -58,11 +73,21 @@ export function createClient(baseUrl: string): HelixClient {
     resume: (jobId) => post(`${job(jobId)}/resume`),
     cancel: (jobId) => post(`${job(jobId)}/cancel`),
     rollback: (jobId, checkpointId) => post(`${job(jobId)}/rollback`, { checkpointId }),
+    tellAgent: (jobId, message) => post(`${job(jobId)}/agent`, message),
+    listModels: () => http.json(modelListSchema, '/models'),
+    testModel: (test, options = {}) => testModel(http, test, options.signal),
     readEvents: async (jobId, page = {}) =>
       (await http.json(eventPageSchema, `${job(jobId)}/events${query(page)}`)).events,
     watchJob: (jobId, options = {}) => watchJob(http, encodeURIComponent(jobId), options),
     listSteps: async (jobId) => (await http.json(stepListSchema, `${job(jobId)}/steps`)).steps,
-    stepLog: (jobId, step, options = {}) => followLog(http, encodeURIComponent(jobId), step, options),
+    stepLog: (jobId, step, options = {}) => followLog(http, `${job(jobId)}/steps/${step}/log`, options),
+    followAnswer: async function* (jobId, callId, options = {}) {
+      const chunks = followLog(http, `${job(jobId)}/answers/${encodeURIComponent(callId)}`, {
+        ...options,
+        follow: true,
+      });
+      for await (const line of readJsonLines(chunks)) yield answerPieceSchema.parse(line);
+    },
     readArtifact: async (jobId, name) => {
       const response = await http.send(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`);
       return Buffer.from(

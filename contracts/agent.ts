@@ -56,6 +56,23 @@ export const modelNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\/.+$/, 'a model is named provider/model, e.g. anthropic/claude-sonnet-4-5');
 
+/** What a user says to the agent of a job while it works. The first decision and the first answer on a call count. */
+export const agentMessageSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('decide'),
+    callId: z.string().min(1),
+    allowed: z.boolean(),
+    reason: z.string().max(10_000).optional(),
+    /** What is not to be asked for again in this turn. */
+    always: permissionRuleSchema.optional(),
+  }),
+  z.strictObject({ type: z.literal('answer'), callId: z.string().min(1), answer: z.string().max(100_000) }),
+  z.strictObject({ type: z.literal('raise-budget'), by: budgetSchema }),
+  z.strictObject({ type: z.literal('steer'), text: z.string().min(1).max(100_000) }),
+  z.strictObject({ type: z.literal('stop') }),
+]);
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
+
 /** One message of a conversation, stored by its hash; `parent` is the hash of the one before it. */
 export interface ConversationEntry {
   parent: string | null;

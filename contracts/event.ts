@@ -35,10 +35,19 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
   }),
   /** The step's node was lost or its connection broke for good; it is tried again. */
   z.object({ type: z.literal('step.interrupted'), ...step, node: z.string().nullable(), reason: z.string() }),
+  /** A model is asked; what it says can be followed by the id of the call. */
+  z.object({
+    type: z.literal('model.asked'),
+    ...turn,
+    callId: z.string(),
+    model: z.string(),
+    attempt: z.number().int(),
+  }),
   /** A model has answered. `text` is the beginning of what it said; tokens and dollars are those of the call. */
   z.object({
     type: z.literal('model.answered'),
     ...turn,
+    callId: z.string(),
     model: z.string(),
     text: z.string(),
     inputTokens: z.number().int(),

@@ -33,8 +33,11 @@ export const jobRequestSchema = z.object({
   stepTimeoutMs: z.number().int().positive().optional(),
   /** How long a step may wait for a node of its class before the job fails. */
   nodeWaitMs: z.number().int().positive().optional(),
-  /** Without a model the job does what needs none. The others are tried in their order when the first one fails. */
-  model: modelNameSchema.optional(),
+  /**
+   * Asked for the goal; null for none. Left out, the configured one is taken, or that of the only provider there is. Without a model the job does
+   * what needs none. The others are tried in their order when the first one fails.
+   */
+  model: modelNameSchema.nullable().optional(),
   fallbackModels: z.array(modelNameSchema).optional(),
   /** Of the job's agents. */
   permissions: permissionsSchema.optional(),

@@ -23,6 +23,12 @@ export interface ModeInput {
   /** Blob hash of the plan; absent for planning itself. */
   plan?: string;
   baseline: TaskOutcome[];
+  /** Head of the conversation of the job's agents so far. */
+  conversation?: string;
+  /** What is left for the job's agents. */
+  budget?: Budget;
+  /** The job's source, before anything was changed. */
+  source?: ImportedSource;
 }
 
 export interface ModeOutput {
@@ -31,6 +37,8 @@ export interface ModeOutput {
   snapshot: SnapshotId;
   outcomes: TaskOutcome[];
   plan?: string;
+  conversation?: string;
+  raised?: Budget;
 }
 
 /** What came of one task of the plan. */
@@ -161,20 +169,25 @@ export interface AgentTurnInput {
   /** Output trees that commands find beside the sources. */
   inputs: SnapshotId[];
   maxModelCalls: number;
+  /** Of the source, where it has one. */
+  commit: string | null;
   /** How deep below the job's own agents: a limit to delegation. */
   depth: number;
 }
 
 /**
- * `done`: it said that it is. `limit`: too many model calls. `stopped`: a user stopped it.
+ * `done`: it said that it is. `limit`: too many model calls. `stopped`: a user stopped it. `refused`: the
+ * model or its provider declined.
  */
 export interface AgentTurnResult {
-  status: 'done' | 'limit' | 'stopped';
+  status: 'done' | 'limit' | 'stopped' | 'refused';
   /** Its last words. */
   text: string;
   head: string;
   snapshot: SnapshotId;
   spending: Spending;
+  /** By what users have raised the budget meanwhile. */
+  raised: Budget;
 }
 
 /** What stays the same from call to call of a turn: a blob, so that histories hold its hash. */
@@ -199,6 +212,17 @@ export interface CommandSettings {
   class: string;
   /** The project's own tests, when the plan has some. */
   testCommand?: Command;
+}
+
+export interface OpenTurnInput {
+  job: DevJobInput;
+  head: string | null;
+  prompt: string;
+  snapshot: SnapshotId;
+  tools: string[];
+  permissions: Permissions;
+  model: string;
+  plan?: string;
 }
 
 export interface ModelCallInput {
@@ -231,4 +255,6 @@ export interface ToolsCallInput extends ToolsInput {
   job: DevJobInput;
   title: string;
   testCommand?: Command;
+  /** Of the source, where it has one. */
+  commit: string | null;
 }

@@ -1,3 +1,5 @@
+import { isFinalJobStatus } from '../contracts/derived.ts';
+import { jobStatusSchema } from '../contracts/job.ts';
 import type { ModelCallResult } from '../contracts/workflow.ts';
 import type { Queryable } from './database.ts';
 import { toJsonb } from './json.ts';
@@ -10,31 +12,55 @@ export interface ModelCall {
   model: string;
 }
 
-/** What is on record of a call: its result when it has ended, and how often it was sent before. */
+/** What an attempt can cost at most. */
+export interface MostCost {
+  usd: number;
+  tokens: number;
+}
+
+/** What is on record of a call: its result when it has ended, and all that the attempts sent so far could cost. */
 export async function findModelCall(
   database: Queryable,
   callId: string,
-): Promise<{ sent: number; result?: ModelCallResult } | undefined> {
-  const { rows } = await database.query<{ sent: number; result: ModelCallResult | null }>(
-    'select sent, result from model_calls where call_id = $1',
+): Promise<{ sentUsd: number; sentTokens: number; result?: ModelCallResult } | undefined> {
+  const { rows } = await database.query<{ sent_usd: number; sent_tokens: number; result: ModelCallResult | null }>(
+    'select sent_usd, sent_tokens, result from model_calls where call_id = $1',
     [callId],
   );
   const row = rows[0];
-  return row && { sent: row.sent, ...(row.result ? { result: row.result } : {}) };
+  return row && { sentUsd: row.sent_usd, sentTokens: row.sent_tokens, ...(row.result ? { result: row.result } : {}) };
 }
 
-/** Records that the call is being sent, before it is. */
-export async function recordSent(database: Queryable, call: ModelCall): Promise<void> {
+/** Whether a call of the job has ended; undefined when it has no such call. A job that has ended has no call under way. */
+export async function getModelCall(
+  database: Queryable,
+  jobId: string,
+  callId: string,
+): Promise<{ hasEnded: boolean } | undefined> {
+  const { rows } = await database.query<{ has_ended: boolean }>(
+    `select model_calls.finished_at is not null or jobs.status = any($3) as has_ended
+     from model_calls join jobs using (job_id) where job_id = $1 and call_id = $2`,
+    [jobId, callId, jobStatusSchema.options.filter(isFinalJobStatus)],
+  );
+  return rows[0] && { hasEnded: rows[0].has_ended };
+}
+
+/** Records that an attempt is being sent, before it is. */
+export async function recordSent(database: Queryable, call: ModelCall, most: MostCost): Promise<void> {
   await database.query(
-    `insert into model_calls (call_id, job_id, turn, model, sent) values ($1, $2, $3, $4, 1)
-     on conflict (call_id) do update set sent = model_calls.sent + 1, model = excluded.model`,
-    [call.callId, call.jobId, call.turn, call.model],
+    `insert into model_calls (call_id, job_id, turn, model, sent, sent_usd, sent_tokens) values ($1, $2, $3, $4, 1, $5, $6)
+     on conflict (call_id) do update set model = excluded.model, sent = model_calls.sent + 1,
+       sent_usd = model_calls.sent_usd + excluded.sent_usd, sent_tokens = model_calls.sent_tokens + excluded.sent_tokens`,
+    [call.callId, call.jobId, call.turn, call.model, most.usd, most.tokens],
   );
 }
 
-/** Takes back what `recordSent` wrote, when the provider refused the call: it cost nothing. */
-export async function recordRefused(database: Queryable, callId: string): Promise<void> {
-  await database.query('update model_calls set sent = sent - 1 where call_id = $1', [callId]);
+/** Takes back what `recordSent` wrote, when the provider refused the attempt: it cost nothing. */
+export async function recordRefused(database: Queryable, callId: string, most: MostCost): Promise<void> {
+  await database.query(
+    `update model_calls set sent = sent - 1, sent_usd = sent_usd - $2, sent_tokens = sent_tokens - $3 where call_id = $1`,
+    [callId, most.usd, most.tokens],
+  );
 }
 
 /** Records the answer, which then stands for every later attempt. */

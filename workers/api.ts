@@ -3,6 +3,8 @@ import { createApi } from '../api/app.ts';
 import { serveApi } from '../api/server.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
+import { ModelService } from '../llm/model-service.ts';
+import { ProviderPool } from '../llm/provider-pool.ts';
 import { type Role, runRoles } from './support/role.ts';
 import type { Foundation } from './support/foundation.ts';
 
@@ -11,9 +13,17 @@ export async function startApi(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, logger, webUrl } = foundation;
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const { timeoutMs: stepTimeoutMs, nodeWaitMs } = config.step;
+  const models = new ModelService(new ProviderPool(config.llm), config.llm);
   const app = createApi({
     database,
-    jobs: createJobControl({ client, database, webUrl, defaults: { stepTimeoutMs, nodeWaitMs } }),
+    jobs: createJobControl({
+      client,
+      database,
+      webUrl,
+      defaults: { stepTimeoutMs, nodeWaitMs },
+      chooseModels: (wish, fallback) => models.choose(wish, fallback),
+    }),
+    models,
     nodes: createNodeControl(client),
     readBlob: (hash) => blobs.get(hash),
     stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),

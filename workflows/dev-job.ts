@@ -14,6 +14,7 @@ import type { JobResult, Mode } from '../contracts/job.ts';
 import type { DevJobInput, ModeInput, ModeOutput, Published, TaskOutcome } from '../contracts/workflow.ts';
 import { building } from './building.ts';
 import { JobState, WrongStateError } from './job-state.ts';
+import { Ledger, nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
 import { planning } from './planning.ts';
 import { Progress } from './progress.ts';
@@ -48,6 +49,8 @@ class DevJob {
   private child: ChildWorkflowHandle<(input: ModeInput) => Promise<ModeOutput>> | null = null;
   private phaseScope: CancellationScope | null = null;
   private plan: string | undefined;
+  private conversation: string | undefined;
+  private readonly ledger: Ledger;
   private outcomes: TaskOutcome[] = [];
   private failure: JobResult['reason'];
   private runs = 0;
@@ -58,6 +61,7 @@ class DevJob {
     this.input = input;
     this.state = new JobState(input);
     this.progress = new Progress(this.state);
+    this.ledger = new Ledger(input.request.budget ?? {});
     this.listen();
   }
 
@@ -139,6 +143,7 @@ class DevJob {
       if (target) {
         next = request.modes.length - state.modesAfter(target.phase).length;
         this.outcomes = [];
+        if (request.model) this.forgetAgents();
         await progress.say({ type: 'job.rolled-back', checkpoint: target }, { type: 'job.paused' });
       }
       if (state.paused) {
@@ -177,8 +182,7 @@ class DevJob {
       if (isCancellation(error) && state.rollbackRequested) return false;
       throw error;
     }
-    if (output.plan) this.plan = output.plan;
-    this.outcomes = output.outcomes;
+    this.takeOver(output);
     state.phases[mode] = output.phase;
     const failed = output.phase.status === 'failed' || output.phase.status === 'rolled-back';
     if (failed)
@@ -194,8 +198,17 @@ class DevJob {
     return true;
   }
 
-  private async runChild(mode: Mode): Promise<ModeOutput> {
-    const { jobId, project, request } = this.input;
+  /** What the next phase goes on with. */
+  private takeOver(output: ModeOutput): void {
+    if (output.plan) this.plan = output.plan;
+    if (output.conversation) this.conversation = output.conversation;
+    this.outcomes = output.outcomes;
+    this.ledger.raise(output.raised ?? {});
+    this.ledger.settle({}, output.phase.spending ?? nothingSpent);
+  }
+
+  private async runChild(mode: Mode, request = this.input.request): Promise<ModeOutput> {
+    const { jobId, project } = this.input;
     if (mode !== 'planning' && this.plan === undefined) await this.planSilently();
     const run = this.runs++;
     this.phaseScope = new CancellationScope();
@@ -211,6 +224,7 @@ class DevJob {
               snapshot: this.state.snapshot,
               baseline: this.outcomes,
               ...(this.plan ? { plan: this.plan } : {}),
+              ...this.forAgents(),
             },
           ],
           cancellationType: 'WAIT_CANCELLATION_COMPLETED',
@@ -227,9 +241,26 @@ class DevJob {
     }
   }
 
-  /** A job that was not asked to plan still needs to know what there is to build and test. */
+  /** Agents may have changed what there is to build, and talked of changes that are no longer there. */
+  private forgetAgents(): void {
+    this.plan = undefined;
+    this.conversation = undefined;
+  }
+
+  /** A job without a model has none of it in its history. */
+  private forAgents(): Pick<ModeInput, 'conversation' | 'budget' | 'source'> {
+    if (!this.input.request.model) return {};
+    return {
+      ...(this.conversation ? { conversation: this.conversation } : {}),
+      budget: this.ledger.left(),
+      source: this.state.imported!,
+    };
+  }
+
+  /** A job that was not asked to plan still needs to know what there is to build and test; no agent is asked for that. */
   private async planSilently(): Promise<void> {
-    this.plan = (await this.runChild('planning')).plan;
+    const { model: _, ...request } = this.input.request;
+    this.takeOver(await this.runChild('planning', request));
   }
 
   /** False when the plan was rejected or a rollback came first. */
@@ -274,6 +305,7 @@ class DevJob {
       phases: state.phases,
       tests: state.tests,
       steps: state.steps,
+      ...(this.ledger.spent.calls > 0 ? { spending: this.ledger.spent } : {}),
       durationMs: Date.now() - this.startedAt,
       ...this.reasonFor(status),
     };

@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Budget, PendingCall, PermissionRule, Spending } from '../contracts/agent.ts';
 import type { Checkpoint, JobStatus } from '../contracts/job.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
 
@@ -16,6 +17,29 @@ export const resumeSignal = defineSignal('resume');
 
 // Sent by a mode to the devJob that started it.
 export const checkpointSignal = defineSignal<[Omit<Checkpoint, 'id'>]>('checkpoint');
+
+// Sent to agentTurn. The first decision and the first answer on a call count.
+export const decideCallUpdate = defineUpdate<void, [CallDecision]>('decideCall');
+export const answerQuestionUpdate = defineUpdate<void, [callId: string, answer: string]>('answerQuestion');
+export const raiseBudgetUpdate = defineUpdate<void, [more: Budget]>('raiseBudget');
+export const steerSignal = defineSignal<[text: string]>('steer');
+export const stopSignal = defineSignal('stop');
+export const turnStateQuery = defineQuery<TurnStateView>('turnState');
+
+export interface CallDecision {
+  callId: string;
+  allowed: boolean;
+  reason?: string;
+  /** What is not to be asked for again in this turn. */
+  always?: PermissionRule;
+}
+
+export interface TurnStateView {
+  head: string;
+  snapshot: string;
+  pending: PendingCall | null;
+  spent: Spending;
+}
 
 export interface JobStateView {
   status: JobStatus;

@@ -4,7 +4,9 @@ import type { createReportActivities } from '../activities/reports.ts';
 import type { Task } from '../contracts/plan.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
+import { reviewPrompt } from './agent-prompts.ts';
 import { checkpointSignal } from './messages.ts';
+import { ModeAgents, type Work } from './mode-agents.ts';
 import { PauseGate } from './pause-gate.ts';
 import { outcomeOf, stepContext } from './step-order.ts';
 import { countSteps, finishHandlers, runStep, runTasks } from './steps.ts';
@@ -15,110 +17,139 @@ const { planRecipes } = proxyActivities<ReturnType<typeof createAnalysisActiviti
 });
 const { compareRecipeChecks, explainRecipeFailure } = proxyActivities<ReturnType<typeof createReportActivities>>({
   startToCloseTimeout: '10m',
-  summary: 'Judge a recipe',
+  summary: 'Judge a refactoring',
 });
 
 /** A codemod reads and rewrites sources only; a large project takes minutes, not more. */
 const recipeTimeoutMs = 15 * 60_000;
 
 /**
- * Applies the recipes one after the other. Each is checked by type check, build and tests against the state before it, kept when nothing got
- * worse, and otherwise left out: the snapshot simply stays the one before.
+ * Applies the recipes one after the other, and with a model lets an agent review the job's change. Each is checked by type check, build and tests
+ * against the state before it, kept when nothing got worse, and otherwise left out: the snapshot simply stays the one before.
  */
 export async function refactoring(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
+  const mode = new Refactoring(input, gate);
   const recipes = await planRecipes({ recipes: input.request.recipes });
-  const counted: TaskOutcome[] = [];
-  const told: string[] = [];
-  let snapshot = input.snapshot;
-  let before = input.baseline;
-  let beforeIsComplete = false;
-  let kept = 0;
-  let unchanged = 0;
   for (const [index, recipe] of recipes.entries()) {
     await gate.pass();
-    const change = await applyRecipe(input, snapshot, recipe, index);
-    counted.push(change);
-    if (!change.succeeded) {
-      told.push(await explainRecipeFailure({ title: recipe.title, outcome: change }));
-      continue;
-    }
-    if (change.snapshot === snapshot) {
-      unchanged += 1;
-      told.push(`${recipe.title}: nothing to change`);
-      continue;
-    }
-    const [beforeIt, after] = await bothOf(
-      beforeIsComplete ? Promise.resolve(before) : check(input, gate, snapshot, before, counted, 'before'),
-      check(input, gate, change.snapshot, [], counted, recipe.title),
-    );
-    before = beforeIt;
-    beforeIsComplete = true;
-    const verdict = await compareRecipeChecks({ before, after });
-    if (!verdict.keep) {
-      told.push(`${recipe.title}: rolled back because ${verdict.reasons.join('; ')}`);
-      continue;
-    }
-    kept += 1;
-    snapshot = change.snapshot;
-    before = after;
-    told.push(`${recipe.title}: kept`);
-    await tellParent(snapshot, recipe.title);
+    await mode.apply(recipe, index);
   }
+  const reviewed = await mode.review();
   await finishHandlers();
-  const refused = recipes.length - kept - unchanged;
+  const nothingToDo = recipes.length === 0 && !reviewed;
   return {
     phase: {
-      status: recipes.length === 0 ? 'skipped' : refused > 0 ? 'rolled-back' : 'succeeded',
-      summary: recipes.length === 0 ? 'no recipe was given, so there was nothing to do' : told.join('\n'),
-      steps: countSteps(counted),
+      status: nothingToDo ? 'skipped' : mode.refused ? 'rolled-back' : 'succeeded',
+      summary: nothingToDo ? 'no recipe was given, so there was nothing to do' : mode.told.join('\n'),
+      steps: countSteps(mode.counted),
       durationMs: Date.now() - startedAt,
+      ...mode.agents.spending,
       artifacts: {},
     },
-    snapshot,
-    outcomes: before,
+    ...mode.work,
+    outcomes: mode.before,
+    ...mode.agents.conversation,
   };
 }
 
-async function applyRecipe(
-  input: ModeInput,
-  snapshot: SnapshotId,
-  recipe: RecipeTask,
-  index: number,
-): Promise<TaskOutcome> {
-  const taskId = `recipe:${index + 1}:${recipe.recipe.name}`;
-  const result = await runStep(stepContext(input, 'refactoring', taskId, recipe.title), {
-    project: input.project,
-    snapshot,
-    command: { shell: recipe.shell, cwd: '.' },
-    env: {},
-    layers: [],
-    inputs: [],
-    outputs: [],
-    tools: [],
-    // The codemods come with the controller's installation.
-    class: 'controller',
-    timeoutMs: recipeTimeoutMs,
-    cache: input.request.cache,
-  });
-  return outcomeOf(taskId, 'recipe', result);
-}
+class Refactoring {
+  readonly agents: ModeAgents;
+  /** Outcomes of every step, for the count. */
+  readonly counted: TaskOutcome[] = [];
+  readonly told: string[] = [];
+  /** Whether a recipe was left out. */
+  refused = false;
+  work: Work;
+  /** What is known of the checks on the snapshot of now; all of them once one change was judged. */
+  before: TaskOutcome[];
+  private beforeIsComplete = false;
+  private readonly input: ModeInput;
+  private readonly gate: PauseGate;
 
-/** Runs what is not known yet of the checks on a snapshot. */
-async function check(
-  input: ModeInput,
-  gate: PauseGate,
-  snapshot: SnapshotId,
-  known: readonly TaskOutcome[],
-  counted: TaskOutcome[],
-  occasion: string,
-): Promise<TaskOutcome[]> {
-  const kinds: Task['kind'][] = ['install', 'build', 'test', 'check'];
-  const outcomes = await runTasks({ input, phase: 'refactoring', snapshot, kinds, known, gate, occasion });
-  const before = new Set(known.map((outcome) => outcome.taskId));
-  counted.push(...outcomes.filter((outcome) => !before.has(outcome.taskId)));
-  return outcomes;
+  constructor(input: ModeInput, gate: PauseGate) {
+    this.input = input;
+    this.gate = gate;
+    this.agents = new ModeAgents(input, 'refactoring', gate);
+    this.work = { snapshot: input.snapshot, plan: input.plan! };
+    this.before = input.baseline;
+  }
+
+  async apply(recipe: RecipeTask, index: number): Promise<void> {
+    const { title } = recipe;
+    const change = await this.runRecipe(recipe, index);
+    this.counted.push(change);
+    if (!change.succeeded) {
+      this.refused = true;
+      this.told.push(await explainRecipeFailure({ title, outcome: change }));
+    } else if (change.snapshot === this.work.snapshot) {
+      this.told.push(`${title}: nothing to change`);
+    } else if (!(await this.judge({ snapshot: change.snapshot, plan: this.work.plan }, title))) {
+      this.refused = true;
+    }
+  }
+
+  /** Has an agent read what the job has changed. False when there is no agent or nothing to read. */
+  async review(): Promise<boolean> {
+    const { request, source } = this.input;
+    if (!this.agents.atHand || source === undefined || this.work.snapshot === source.snapshot) return false;
+    const title = 'Review of the change';
+    const changed = await this.agents.change(this.work, title, reviewPrompt(request.goal));
+    if (changed.snapshot === this.work.snapshot) this.told.push(`${title}: nothing to change`);
+    else await this.judge(changed, title);
+    return true;
+  }
+
+  /** Keeps a change when nothing got worse by it. */
+  private async judge(changed: Work, title: string): Promise<boolean> {
+    const [before, after] = await bothOf(
+      this.beforeIsComplete ? Promise.resolve(this.before) : this.check(this.work, this.before, 'before'),
+      this.check(changed, [], title),
+    );
+    this.before = before;
+    this.beforeIsComplete = true;
+    const verdict = await compareRecipeChecks({ before, after });
+    if (!verdict.keep) {
+      this.told.push(`${title}: rolled back because ${verdict.reasons.join('; ')}`);
+      return false;
+    }
+    this.work = changed;
+    this.before = after;
+    this.told.push(`${title}: kept`);
+    await tellParent(changed.snapshot, title);
+    return true;
+  }
+
+  private async runRecipe(recipe: RecipeTask, index: number): Promise<TaskOutcome> {
+    const { project, request } = this.input;
+    const taskId = `recipe:${index + 1}:${recipe.recipe.name}`;
+    const result = await runStep(stepContext(this.input, 'refactoring', taskId, recipe.title), {
+      project,
+      snapshot: this.work.snapshot,
+      command: { shell: recipe.shell, cwd: '.' },
+      env: {},
+      layers: [],
+      inputs: [],
+      outputs: [],
+      tools: [],
+      // The codemods come with the controller's installation.
+      class: 'controller',
+      timeoutMs: recipeTimeoutMs,
+      cache: request.cache,
+    });
+    return outcomeOf(taskId, 'recipe', result);
+  }
+
+  /** Runs what is not known yet of the checks on a snapshot. */
+  private async check(work: Work, known: readonly TaskOutcome[], occasion: string): Promise<TaskOutcome[]> {
+    const kinds: Task['kind'][] = ['install', 'build', 'test', 'check'];
+    const { input, gate } = this;
+    const outcomes = await runTasks({ input, phase: 'refactoring', ...work, kinds, known, gate, occasion });
+    const before = new Set(known.map((outcome) => outcome.taskId));
+    this.counted.push(...outcomes.filter((outcome) => !before.has(outcome.taskId)));
+    return outcomes;
+  }
 }
 
 /** Like `Promise.all`, but also a failure waits until both have ended: steps that run are never left behind. */

@@ -50,6 +50,8 @@ export interface TaskRun {
   input: ModeInput;
   phase: StepContext['phase'];
   snapshot: SnapshotId;
+  /** Blob hash of the plan that belongs to the snapshot. */
+  plan: string;
   /** Which of the plan's tasks. */
   kinds: Task['kind'][];
   /** Outcomes on this very snapshot that are known already. */
@@ -64,11 +66,11 @@ export interface TaskRun {
  * only what needs it. On cancellation it waits until every step has ended on its node. Returns the outcomes, in the plan's order.
  */
 export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
-  const { input, phase, snapshot, kinds, known, occasion } = run;
+  const { input, phase, snapshot, plan, kinds, known, occasion } = run;
   await run.gate.pass();
   const { jobId, project, request } = input;
   const job = { jobId, project, request };
-  const { tasks, answered } = await prepareTasks({ job, plan: input.plan!, phase, snapshot, kinds, known, occasion });
+  const { tasks, answered } = await prepareTasks({ job, plan, phase, snapshot, kinds, known, occasion });
   const graph = new TaskGraph(tasks, [...known, ...answered]);
   const running = new Set<Promise<void>>();
   const show = (): void => setCurrentDetails(graph.describe());

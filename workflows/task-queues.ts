@@ -4,3 +4,8 @@ export const orchestratorTaskQueue = 'helix';
 export const sourceTaskQueue = 'source';
 /** Registration and probing of nodes; polled by the node-pool. */
 export const fleetTaskQueue = 'fleet';
+
+/** Calls of one provider's models; polled by integrations, with the provider's own limits. */
+export function modelTaskQueue(provider: string): string {
+  return `llm:${provider}`;
+}

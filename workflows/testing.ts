@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { ModeInput, ModeOutput, TaskOutcome } from '../contracts/workflow.ts';
+import { ModeAgents } from './mode-agents.ts';
 import { PauseGate } from './pause-gate.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
 
@@ -10,19 +11,24 @@ const { reportTests } = proxyActivities<ReturnType<typeof createReportActivities
   summary: 'Count the tests and write one report',
 });
 
-/** Runs the project's own tests, one step per package, wherever there are free nodes. */
+/** Runs the project's own tests, one step per package, wherever there are free nodes. With a model, an agent mends what fails. */
 export async function testing(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
   const startedAt = Date.now();
-  const ranBefore = new Set(input.baseline.map((outcome) => outcome.taskId));
-  const outcomes = await runTasks({
-    input,
-    phase: 'testing',
-    snapshot: input.snapshot,
-    kinds: ['install', 'build', 'test'],
-    known: input.baseline,
-    gate,
-  });
+  const agents = new ModeAgents(input, 'testing', gate);
+  const given = { snapshot: input.snapshot, plan: input.plan! };
+  const { work, outcomes } = await agents.runAndMend(given, 'tests', ({ snapshot, plan }) =>
+    runTasks({
+      input,
+      phase: 'testing',
+      snapshot,
+      plan,
+      kinds: ['install', 'build', 'test'],
+      known: snapshot === input.snapshot ? input.baseline : [],
+      gate,
+    }),
+  );
+  const ranBefore = new Set(work.snapshot === input.snapshot ? input.baseline.map((outcome) => outcome.taskId) : []);
   const tests = outcomes.filter((outcome) => outcome.kind === 'test');
   const report = await reportTests({ jobId: input.jobId, project: input.project, outcomes: tests });
   const failed = outcomes.filter((outcome) => !outcome.succeeded);
@@ -34,10 +40,12 @@ export async function testing(input: ModeInput): Promise<ModeOutput> {
       steps: countSteps(outcomes.filter((outcome) => !ranBefore.has(outcome.taskId))),
       durationMs: Date.now() - startedAt,
       tests: report.counts,
+      ...agents.spending,
       artifacts: report.artifacts,
     },
-    snapshot: input.snapshot,
+    ...work,
     outcomes,
+    ...agents.conversation,
   };
 }
 

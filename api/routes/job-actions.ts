@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import { agentMessageSchema } from '../../contracts/agent.ts';
 import { checkpointSchema } from '../../contracts/job.ts';
 import type { ApiDeps, JobControl } from '../deps.ts';
 import { allowOnly } from '../middleware/not-found.ts';
@@ -18,6 +19,7 @@ const actions: Record<string, Action> = {
   pause: plain((jobs, jobId) => jobs.pause(jobId)),
   resume: plain((jobs, jobId) => jobs.resume(jobId)),
   cancel: plain((jobs, jobId) => jobs.cancel(jobId)),
+  agent: (jobs, jobId, body) => jobs.tellAgent(jobId, parseInput(agentMessageSchema, body)),
   rollback: (jobs, jobId, body) => jobs.rollback(jobId, parseInput(rollbackSchema, body).checkpointId),
 };
 

@@ -4,10 +4,9 @@ import { HelixError } from '../../contracts/error.ts';
 import { getStep, listSteps } from '../../db/steps.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { JobFeed } from '../job-feed.ts';
-import { streamLog } from '../log-stream.ts';
+import { logQuerySchema, streamLog } from '../log-stream.ts';
 import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
-import { flagSchema } from '../query-flag.ts';
 import { requireJob } from '../require-job.ts';
 
 const numberSchema = z.coerce
@@ -15,11 +14,6 @@ const numberSchema = z.coerce
   .int()
   .min(1)
   .max(2 ** 31 - 1);
-const logQuerySchema = z.strictObject({
-  /** Bytes. */
-  offset: z.coerce.number().int().min(0).default(0),
-  follow: flagSchema,
-});
 
 export function stepRoutes(deps: ApiDeps, feed: JobFeed): Router {
   const { database } = deps;
@@ -45,7 +39,14 @@ export function stepRoutes(deps: ApiDeps, feed: JobFeed): Router {
           `job ${jobId} has no step ${number}: "helix show ${jobId}" lists its steps`,
         );
       const query = parseInput(logQuerySchema, request.query);
-      await streamLog(response, { database, feed, log: deps.stepLog(step.executionId), jobId, number, ...query });
+      await streamLog(response, {
+        feed,
+        log: deps.stepLog(step.executionId),
+        jobId,
+        type: 'text/plain',
+        hasEnded: async () => (await getStep(database, jobId, number))?.finishedAt !== null,
+        ...query,
+      });
     })
     .all(allowOnly('GET'));
 

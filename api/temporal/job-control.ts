@@ -12,6 +12,8 @@ import type { DevJobInput } from '../../contracts/workflow.ts';
 import type { Database } from '../../db/database.ts';
 import { getJob, insertJob } from '../../db/jobs.ts';
 import { projectIdFor } from '../../snapshots/source.ts';
+import type { AgentMessage } from '../../contracts/agent.ts';
+import { findTurn } from '../../db/agent-turns.ts';
 import type { devJob, rollbackFinishedJob } from '../../workflows/index.ts';
 import * as messages from '../../workflows/messages.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
@@ -27,11 +29,13 @@ export interface JobControlOptions {
   webUrl(workflowId: string): string | null;
   /** What a request gets that does not say otherwise. */
   defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs'>>;
+  /** The models of a job by what was wished for; see ModelService. */
+  chooseModels(wish: string | null | undefined, fallback?: readonly string[]): Promise<string[]>;
 }
 
 /** Jobs as Temporal workflows: a job's id is its workflow's id. */
 export function createJobControl(options: JobControlOptions): JobControl {
-  const { client, database, webUrl, defaults } = options;
+  const { client, database, webUrl, defaults, chooseModels } = options;
   const handleOf = (jobId: string): JobHandle => client.workflow.getHandle(jobId);
 
   /** The job's final status, when it has ended. */
@@ -62,7 +66,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
 
   return {
     async start(asked) {
-      const request = { ...defaults, ...asked };
+      const request = await withModels({ ...defaults, ...asked }, chooseModels);
       const jobId = jobIdFor(request);
       const project = projectIdFor(request.source);
       const input: DevJobInput = { jobId, project, request };
@@ -88,7 +92,43 @@ export function createJobControl(options: JobControlOptions): JobControl {
       }
       await rollbackEnded(client, database, jobId, checkpointId);
     },
+
+    tellAgent: (jobId, message) =>
+      send(jobId, 'tell the agent of', async () => {
+        const callId = 'callId' in message ? message.callId : undefined;
+        const turn = await findTurn(database, jobId, callId);
+        if (turn === undefined)
+          throw new HelixError(
+            'job.wrong-state',
+            callId === undefined ? `no agent works in ${jobId}` : `no agent of ${jobId} has asked for ${callId}`,
+          );
+        await tellTurn(client, turn, message);
+      }),
   };
+}
+
+async function tellTurn(client: Client, turn: string, message: AgentMessage): Promise<void> {
+  const handle = client.workflow.getHandle(turn);
+  switch (message.type) {
+    case 'decide':
+      return await handle.executeUpdate(messages.decideCallUpdate, { args: [message] });
+    case 'answer':
+      return await handle.executeUpdate(messages.answerQuestionUpdate, { args: [message.callId, message.answer] });
+    case 'raise-budget':
+      return await handle.executeUpdate(messages.raiseBudgetUpdate, { args: [message.by] });
+    case 'steer':
+      return await handle.signal(messages.steerSignal, message.text);
+    case 'stop':
+      return await handle.signal(messages.stopSignal);
+  }
+}
+
+/** Without a goal there is nothing to ask a model for. */
+async function withModels(request: JobRequest, choose: JobControlOptions['chooseModels']): Promise<JobRequest> {
+  const { model, fallbackModels, ...rest } = request;
+  const [first, ...others] = request.goal === '' ? [] : await choose(model, fallbackModels);
+  if (first === undefined) return rest;
+  return { ...rest, model: first, ...(others.length > 0 ? { fallbackModels: others } : {}) };
 }
 
 async function startWorkflow(client: Client, input: DevJobInput): Promise<boolean> {

@@ -21,7 +21,7 @@ export function configure(command: Command): void {
       const isDemonstration =
         isSample && options.recipe.length === 0 && options.modes === undefined && goal === undefined;
       const request = isDemonstration
-        ? await buildRequest(sampleGoal, repository, { ...options, recipe: [sampleRecipe] })
+        ? await buildRequest(sampleGoal, repository, { ...options, recipe: [sampleRecipe], model: false })
         : await buildRequest(goal, repository, options);
       const { up } = await import('../../infra/embedded/stack.ts');
       const state = await up(config, toStderr);

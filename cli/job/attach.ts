@@ -57,6 +57,7 @@ async function follow(
 ): Promise<number> {
   for await (const event of client.watchJob(jobId, { signal, onRetry: ({ awayMs }) => view.away(awayMs) })) {
     view.event(event);
+    if (event.data.type === 'model.asked' && view.words) void showWords(client, view, event.data, jobId, signal);
     if (event.data.type !== 'job.waiting-for-approval' || options.onApproval !== 'ask') continue;
     if (!(await isStillWaiting(client, event))) continue;
     view.suspend();
@@ -73,6 +74,26 @@ async function follow(
     throw new HelixError('internal', `${jobId} has ended without a result: "helix show ${jobId}" shows what is known`);
   view.summary(job, job.result);
   return resultExitCode(job.result);
+}
+
+/** Follows an answer beside the events; what cannot be read of it comes whole with its end. */
+async function showWords(
+  client: HelixClient,
+  view: View,
+  { callId }: { callId: string },
+  jobId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let text = '';
+  try {
+    for await (const piece of client.followAnswer(jobId, callId, { signal })) {
+      if (piece.type === 'restarted') text = '';
+      if (piece.type === 'text' || piece.type === 'thinking') text += piece.text;
+      view.words?.(text);
+    }
+  } catch (error) {
+    if (!(error instanceof HelixError) && !signal.aborted) throw error;
+  }
 }
 
 function createView(json: boolean): View {

@@ -2,7 +2,9 @@ import { parseCapabilityClass } from '../../contracts/capability-class.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { type JobRequest, jobRequestSchema, type Mode, modes } from '../../contracts/job.ts';
 import { parseRecipe } from '../../contracts/recipe.ts';
+import type { PermissionMode } from '../../contracts/agent.ts';
 import { parseDuration } from '../text/duration.ts';
+import { parseBudget, parseRule } from './agent-options.ts';
 import { resolveLocation } from './repository.ts';
 import type { RequestOptions } from './request-options.ts';
 
@@ -24,6 +26,7 @@ export async function buildRequest(
       ? {}
       : { stepTimeoutMs: parseDuration('--step-timeout', options.stepTimeout) }),
     ...(options.nodeWait === undefined ? {} : { nodeWaitMs: parseDuration('--node-wait', options.nodeWait) }),
+    ...agentOptions(options),
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     source: { location: await resolveLocation(repository), ...(options.ref === undefined ? {} : { ref: options.ref }) },
   };
@@ -34,6 +37,22 @@ export async function buildRequest(
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new HelixError('usage.invalid', issues.join('; '));
+}
+
+function agentOptions(options: RequestOptions): Pick<JobRequest, 'model' | 'permissions' | 'budget'> {
+  const { model, permissions, allow, deny } = options;
+  const rules = [
+    ...allow.map((text) => parseRule('--allow', 'allow', text)),
+    ...deny.map((text) => parseRule('--deny', 'deny', text)),
+  ];
+  const budget = parseBudget(options);
+  return {
+    ...(model === undefined ? {} : { model: model === false ? null : model }),
+    ...(permissions === undefined && rules.length === 0
+      ? {}
+      : { permissions: { mode: (permissions ?? 'auto') as PermissionMode, rules } }),
+    ...(budget ? { budget } : {}),
+  };
 }
 
 function parseModes(text: string): Mode[] {

@@ -13,6 +13,14 @@ export interface RequestOptions extends GlobalOptions {
   stepTimeout?: string;
   nodeWait?: string;
   idempotencyKey?: string;
+  /** False for --no-model. */
+  model?: string | false;
+  permissions?: string;
+  allow: string[];
+  deny: string[];
+  budget?: string;
+  budgetTokens?: string;
+  budgetMinutes?: string;
   /** False for --no-cache. */
   cache: boolean;
   cacheFailures?: boolean;
@@ -35,6 +43,17 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
       [],
     )
     .option('--approve', 'wait for an approval of the plan')
+    .option('--model <provider/model>', 'the language model for the goal (default: the configured one)')
+    .option('--no-model', 'ask no model, only do what needs none')
+    .option(
+      '--permissions <mode>',
+      'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
+    )
+    .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
+    .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
+    .option('--budget <dollars>', 'what the models may cost; the job pauses there')
+    .option('--budget-tokens <number>', 'how many tokens the models may use')
+    .option('--budget-minutes <number>', 'how long the agents may work')
     .option('--node-class <class>', 'what every step needs of its node, e.g. "linux && node>=22"')
     .option('--env <name=value>', 'a variable for every step; may be given several times', collect, [])
     .option('--step-timeout <time>', 'limit for each step, e.g. 90s, 30m, 2h')

@@ -40,6 +40,8 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
       return `${cleanLine(data.title)}: ${describeEnd(data)}`;
     case 'step.interrupted':
       return `${cleanLine(data.title)}: interrupted${data.node ? ` on ${data.node}` : ''} (${cleanLine(data.reason)}), tried again`;
+    case 'model.asked':
+      return data.attempt > 1 ? style('dim', `${cleanLine(data.title)}: ${data.model} is asked again`) : undefined;
     case 'model.answered':
       return `${cleanLine(data.title)}: ${cleanLine(data.text) || 'uses its tools'} ${style('dim', describeCall(data))}`;
     case 'tool.called':

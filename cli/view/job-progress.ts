@@ -84,6 +84,7 @@ export class JobProgress {
         this.#leave(data.executionId);
         break;
       case 'checkpoint.recorded':
+      case 'model.asked':
       case 'model.answered':
       case 'tool.called':
       case 'agent.asks':

@@ -11,6 +11,7 @@ import { describeResult } from './summary.ts';
 import { type View } from './view.ts';
 
 const redrawMs = 120;
+const wordsLines = 3;
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /** Events that are said by the redrawn part, and need no line of their own while they are true. */
@@ -23,6 +24,7 @@ export class LiveView implements View {
   #drawnLines = 0;
   #frame = 0;
   #awayMs: number | null = null;
+  #words = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(stream: WriteStream) {
@@ -33,12 +35,17 @@ export class LiveView implements View {
 
   event(event: JobEvent): void {
     this.#awayMs = null;
+    if (event.data.type === 'model.answered') this.#words = '';
     this.#progress.apply(event);
     if (!transient.has(event.data.type)) {
       const text = describeEvent(event);
       if (text !== undefined) this.#replace(`${text}\n`, 0);
     }
     this.#resume();
+  }
+
+  words(text: string): void {
+    this.#words = text;
   }
 
   away(awayMs: number): void {
@@ -96,6 +103,8 @@ export class LiveView implements View {
     for (const step of waiting.values()) {
       lines.push(`  ${cleanLine(step.title)} ${style('yellow', `waiting for a node with ${step.class}`)}`);
     }
+    for (const line of this.#words.trimEnd().split('\n').slice(-wordsLines))
+      if (line !== '') lines.push(style('dim', `  ${cleanLine(line)}`));
     const room = Math.max(3, (this.#stream.rows || 24) - 4);
     const shown =
       lines.length > room

@@ -4,6 +4,8 @@ import type { JobResult, JobView } from '../../contracts/job.ts';
 /** How a running job is shown. */
 export interface View {
   event(event: JobEvent): void;
+  /** What a model has said so far of an answer that is still coming. */
+  words?(text: string): void;
   /** The server is away and is tried again. */
   away(awayMs: number): void;
   /** Leaves the terminal to somebody else, until the next event. */

@@ -4,8 +4,10 @@ create table model_calls (
   job_id text not null references jobs on delete cascade,
   turn text not null,
   model text not null,
-  -- Attempts that were sent to the provider. One that was sent and never came back may have cost what it could cost.
+  -- Attempts that were sent to the provider, with all that they could cost: one that never came back may have cost that.
   sent integer not null default 0,
+  sent_usd double precision not null default 0,
+  sent_tokens bigint not null default 0,
   result jsonb,
   input_tokens bigint,
   output_tokens bigint,

@@ -1,6 +1,7 @@
 import { HelixError } from '../../contracts/error.ts';
+import type { AgentMessage } from '../../contracts/agent.ts';
 import { type JobRequest } from '../../contracts/job.ts';
-import type { JobControl, NodeControl } from '../../api/deps.ts';
+import type { JobControl, ModelControl, NodeControl } from '../../api/deps.ts';
 import type { Database } from '../../db/database.ts';
 import { getNode, removeNode, saveNode } from '../../db/nodes.ts';
 import { addJob, nodeRecord } from '../db/samples.ts';
@@ -42,11 +43,37 @@ export class RecordedJobs implements JobControl {
     await this.#take(jobId, `rollback ${checkpointId}`);
   }
 
+  tellAgent = (jobId: string, message: AgentMessage) => this.#take(jobId, `agent ${JSON.stringify(message)}`);
+
   async #take(jobId: string, message: string): Promise<void> {
     this.messages.push(`${jobId} ${message}`);
     await this.onMessage(jobId, message);
   }
 }
+
+/** One provider with one model, which says back what it is asked. */
+export const echoingModels: ModelControl = {
+  list: () =>
+    Promise.resolve({ default: 'echo/one', providers: [{ name: 'echo', configured: true, models: [echoModel] }] }),
+  async *test({ model, prompt }) {
+    if (model !== 'echo/one') throw new HelixError('llm.model-not-found', `there is no model ${model}`);
+    yield { type: 'text', text: prompt };
+    const usage = { input: 3, output: 2, thinking: 0, cacheRead: 0, cacheWrite: 0 };
+    yield { type: 'finish', model, stopReason: 'end', usage, usd: 0.0012, firstTokenMs: 5, durationMs: 9 };
+  },
+};
+
+const echoModel = {
+  provider: 'echo',
+  id: 'one',
+  contextTokens: 1000,
+  tools: true,
+  vision: false,
+  thinking: false,
+  structuredOutput: false,
+  promptCache: false,
+  price: { input: 1, output: 2 },
+};
 
 /** Puts nodes on record without connecting to them. */
 export function recordedNodes(database: Database): NodeControl {

@@ -1,0 +1,162 @@
+import { Context } from '@temporalio/activity';
+import { answerCalls } from '../agent/answer-calls.ts';
+import { append, load } from '../agent/conversation.ts';
+import { readInstructions } from '../agent/instructions.ts';
+import { systemPrompt } from '../agent/prompt.ts';
+import type { ToolRegistry } from '../agent/tools/registry.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { canonicalCapabilityClass } from '../contracts/capability-class.ts';
+import type { ConversationEntry, ToolsOutput } from '../contracts/agent.ts';
+import type { JobEventData } from '../contracts/event.ts';
+import type { Message } from '../contracts/llm.ts';
+import { type Plan, planSchema } from '../contracts/plan.ts';
+import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
+import type { AgentSpec, CommandSettings, OpenedTurn, OpenTurnInput, ToolsCallInput } from '../contracts/workflow.ts';
+import { demandClass } from '../db/classes.ts';
+import type { Database } from '../db/database.ts';
+import { appendEvents } from '../db/events.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import { translateErrors } from './errors.ts';
+
+export interface AgentDeps {
+  stores(project: ProjectId): Promise<SnapshotStore>;
+  blobs: BlobStore;
+  database: Database;
+  tools: ToolRegistry;
+}
+
+/** Long enough for a file written whole, short enough that a budget is not held up by it. */
+const answerTokens = 16_000;
+/** For commands before anything is planned: every machine has git. */
+const plainClass = 'git';
+
+/** What an agent's turn needs beside the model: its beginning, its tools, and what users say to it. */
+export function createAgentActivities({ stores, blobs, database, tools: registry }: AgentDeps) {
+  return translateErrors({
+    /** Puts the prompt into the conversation and makes what stays the same for all calls of the turn. */
+    async openTurn(input: OpenTurnInput): Promise<OpenedTurn> {
+      const { job, head, prompt, snapshot, tools, permissions } = input;
+      const store = await stores(job.project);
+      const plan = await readPlan(blobs, input.plan);
+      const system = systemPrompt({
+        permissions,
+        tools,
+        instructions: await readInstructions(store, snapshot),
+        environment: plan ? describeProject(plan) : [],
+      });
+      const spec: AgentSpec = { system, tools, maxTokens: answerTokens };
+      const commands = await commandSettings(blobs, plan);
+      await demandClass(database, commands.class);
+      return {
+        spec: await blobs.put(JSON.stringify(spec)),
+        head: await addUserText(blobs, head, snapshot, prompt),
+        commands,
+      };
+    },
+
+    async addUserMessage(input: { head: string; snapshot: SnapshotId; text: string }): Promise<string> {
+      return await addUserText(blobs, input.head, input.snapshot, input.text);
+    },
+
+    /** Answers the tool calls of the last message as far as it goes without anyone else, and says in the job's log what was done. */
+    async answerToolCalls(input: ToolsCallInput): Promise<ToolsOutput> {
+      const { job, title, testCommand, commit, ...call } = input;
+      const store = await stores(job.project);
+      const { location } = job.request.source;
+      const at = new Date().toISOString();
+      const output = await answerCalls(
+        {
+          store,
+          blobs,
+          registry,
+          at,
+          source: location.startsWith('/') ? { location, commit } : null,
+          testCommand,
+        },
+        call,
+      );
+      if (output.done) {
+        const turn = Context.current().info.workflowExecution?.workflowId ?? '';
+        await appendEvents(
+          database,
+          job.jobId,
+          output.calls.map(({ callId, tool, summary, isError }) => ({
+            key: `${output.head}:${callId}`,
+            at,
+            data: { type: 'tool.called', turn, title, tool, summary: summary.slice(0, 500), isError } as const,
+          })),
+        );
+      }
+      return output;
+    },
+
+    async sayInJob(event: { jobId: string; key: string; at: string; data: JobEventData }): Promise<void> {
+      const { jobId, ...rest } = event;
+      await appendEvents(database, jobId, [rest]);
+    },
+  });
+}
+
+/** A conversation that was stopped in the middle of tool calls gets answers to them first: providers refuse calls without results. */
+async function addUserText(blobs: BlobStore, head: string | null, snapshot: SnapshotId, text: string): Promise<string> {
+  const last = head === null ? undefined : (await load(blobs, head)).at(-1);
+  const calls =
+    last?.message.role === 'assistant' ? last.message.content.filter((part) => part.type === 'tool-call') : [];
+  const parent = calls.length > 0 ? await add(blobs, head, snapshot, interrupted(calls)) : head;
+  return await add(blobs, parent, snapshot, { role: 'user', content: [{ type: 'text', text }] });
+}
+
+function interrupted(calls: { id: string; name: string }[]): Message {
+  return {
+    role: 'tool',
+    content: calls.map(({ id, name }) => ({
+      type: 'tool-result',
+      callId: id,
+      name,
+      content: [{ type: 'text', text: 'Interrupted before it was carried out.' }],
+      isError: true,
+    })),
+  };
+}
+
+function add(blobs: BlobStore, parent: string | null, snapshot: SnapshotId, message: Message): Promise<string> {
+  const entry: ConversationEntry = { parent, message, snapshot, at: new Date().toISOString() };
+  return append(blobs, entry);
+}
+
+async function readPlan(blobs: BlobStore, hash: string | undefined): Promise<Plan | undefined> {
+  const content = hash === undefined ? undefined : await blobs.get(hash);
+  return content && planSchema.parse(JSON.parse(content.toString()));
+}
+
+/** What the plan's own tasks need, an agent's commands need too. */
+async function commandSettings(blobs: BlobStore, plan: Plan | undefined): Promise<CommandSettings> {
+  if (!plan) return { layers: [], tools: [], class: plainClass };
+  const { tasks } = plan;
+  const layers = new Set(tasks.flatMap((task) => task.layers).map((layer) => JSON.stringify(layer)));
+  const tests = tasks.filter((task) => task.kind === 'test');
+  const classes = tasks.map((task) => task.class);
+  return {
+    layers: await Promise.all([...layers].map((layer) => blobs.put(layer))),
+    tools: [...new Set(tasks.flatMap((task) => task.tools))],
+    class: canonicalCapabilityClass(classes.length > 0 ? classes.join(' && ') : plainClass),
+    ...(tests.length === 1 ? { testCommand: tests[0]!.command } : {}),
+  };
+}
+
+const mostPackagesNamed = 30;
+const mostCommandsNamed = 20;
+
+function describeProject(plan: Plan): string[] {
+  const languages = plan.languages.map(({ name }) => name).slice(0, 5);
+  const packages = plan.packages.slice(0, mostPackagesNamed).map(({ name, path }) => `${name} (${path})`);
+  const commands = plan.tasks
+    .filter((task) => task.kind !== 'install')
+    .slice(0, mostCommandsNamed)
+    .map(({ command, kind }) => `${kind}: \`${command.shell}\`${command.cwd === '.' ? '' : ` in ${command.cwd}`}`);
+  return [
+    `The project has ${plan.files} files${languages.length > 0 ? `, mostly ${languages.join(', ')}` : ''}.`,
+    ...(packages.length > 0 ? [`Packages: ${packages.join(', ')}.`] : []),
+    ...commands,
+  ];
+}

@@ -1,0 +1,228 @@
+import { Context } from '@temporalio/activity';
+import { append, load } from '../agent/conversation.ts';
+import type { ToolRegistry } from '../agent/tools/registry.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import type { StepLogs } from '../blobs/step-logs.ts';
+import type { ConversationEntry, Spending } from '../contracts/agent.ts';
+import { HelixError } from '../contracts/error.ts';
+import { type LlmRequest, llmRequestSchema, type LlmResponse, type ModelInfo } from '../contracts/llm.ts';
+import type { AgentSpec, ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
+import type { Database } from '../db/database.ts';
+import { appendEvents } from '../db/events.ts';
+import { findModelCall, recordAnswered, recordRefused, recordSent } from '../db/model-calls.ts';
+import { boundCall, type CallBound, mostPromptTokens } from '../llm/call-bound.ts';
+import { costOf, modelInfo } from '../llm/models/catalog.ts';
+import type { LlmProvider } from '../llm/provider.ts';
+import type { ProviderPool } from '../llm/provider-pool.ts';
+import { parseModelName } from '../llm/routing/model-name.ts';
+import { translateErrors } from './errors.ts';
+import { executionIdOf } from './execution-id.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { StreamLog } from './stream-log.ts';
+
+export interface ModelDeps {
+  pool: ProviderPool;
+  database: Database;
+  blobs: BlobStore;
+  logs: StepLogs;
+  tools: ToolRegistry;
+}
+
+const textInHistory = 4_000;
+const textInEvents = 500;
+
+/** Calls of language models. */
+export function createModelActivities(deps: ModelDeps) {
+  return translateErrors({
+    /**
+     * Asks a model for the next message of a conversation and appends it. A call that has ended is never made again: a later attempt finds its
+     * answer on record. One that was sent and lost with its process counts as spent with all that it could cost.
+     */
+    async callModel(input: ModelCallInput): Promise<ModelCallResult> {
+      const { info } = Context.current();
+      const call = new ModelCall(
+        deps,
+        input,
+        executionIdOf(info),
+        info.workflowExecution?.workflowId ?? '',
+        info.attempt,
+      );
+      return await withHeartbeat((signal) => call.result(signal));
+    },
+  });
+}
+
+class ModelCall {
+  private readonly deps: ModelDeps;
+  private readonly input: ModelCallInput;
+  private readonly callId: string;
+  private readonly turn: string;
+  private readonly attempt: number;
+
+  constructor(deps: ModelDeps, input: ModelCallInput, callId: string, turn: string, attempt: number) {
+    this.deps = deps;
+    this.input = input;
+    this.callId = callId;
+    this.turn = turn;
+    this.attempt = attempt;
+  }
+
+  async result(signal: AbortSignal): Promise<ModelCallResult> {
+    const { database, pool } = this.deps;
+    const { input, callId } = this;
+    const known = await findModelCall(database, callId);
+    if (known?.result) return known.result;
+    const lost = { usd: known?.sentUsd ?? 0, tokens: known?.sentTokens ?? 0 };
+    const name = parseModelName(input.model);
+    const provider = await pool.get(name.provider);
+    const model = modelInfo(name.provider, name.model);
+    const { request, entries } = await this.request(name.model, model);
+    const bound = this.bound(request, entries, model, lost);
+    if (typeof bound === 'string') return { kind: 'budget', reason: bound, spent: spentOn(lost) };
+    await this.recordSent(bound);
+    const startedAt = Date.now();
+    let response: LlmResponse;
+    try {
+      response = await this.ask(provider, { ...request, maxTokens: bound.maxTokens }, signal);
+    } catch (error) {
+      const refused = error instanceof HelixError && nothingSpentBy.has(error.code);
+      if (refused) await recordRefused(database, callId, bound);
+      const waitMs = error instanceof HelixError ? error.details['retryAfterMs'] : undefined;
+      if (refused && typeof waitMs === 'number')
+        return { kind: 'wait', waitMs, reason: (error as HelixError).message, spent: spentOn(lost) };
+      throw error;
+    }
+    return await this.keep(response, model, lost, Date.now() - startedAt);
+  }
+
+  private async request(
+    name: string,
+    model: ModelInfo | undefined,
+  ): Promise<{ request: LlmRequest; entries: ConversationEntry[] }> {
+    const { blobs } = this.deps;
+    const content = await blobs.get(this.input.spec);
+    if (!content) throw new HelixError('internal', `the agent ${this.input.spec} is not in the blob store any more`);
+    const spec = JSON.parse(content.toString()) as AgentSpec;
+    const entries = await load(blobs, this.input.head);
+    const request = llmRequestSchema.parse({
+      model: name,
+      system: spec.system,
+      messages: entries.map((entry) => entry.message),
+      tools: this.deps.tools.definitions(spec.tools),
+      maxTokens: Math.min(spec.maxTokens, model?.maxOutputTokens ?? Infinity),
+    });
+    return { request, entries };
+  }
+
+  private bound(
+    request: LlmRequest,
+    entries: ConversationEntry[],
+    model: ModelInfo | undefined,
+    lost: { usd: number; tokens: number },
+  ): CallBound | string {
+    const { usd, tokens } = this.input.budget;
+    if (usd !== undefined && !model?.price)
+      throw new HelixError(
+        'llm.unsupported',
+        `the price of ${this.input.model} is not known, so a budget in dollars cannot be kept: give the budget in tokens`,
+      );
+    const left = {
+      ...(usd === undefined ? {} : { usd: Math.max(0, usd - lost.usd) }),
+      ...(tokens === undefined ? {} : { tokens: Math.max(0, tokens - lost.tokens) }),
+    };
+    return boundCall(mostPromptTokens(request, counted(entries)), request.maxTokens!, left, model?.price);
+  }
+
+  private async recordSent(bound: CallBound): Promise<void> {
+    const { callId, turn, attempt } = this;
+    const { jobId, model, title } = this.input;
+    const at = new Date().toISOString();
+    const data = { type: 'model.asked', turn, title, callId, model, attempt } as const;
+    await this.deps.database.transaction(async (transaction) => {
+      await recordSent(transaction, { callId, jobId, turn, model }, bound);
+      await appendEvents(transaction, jobId, [{ key: `${callId}:asked:${attempt}`, at, data }]);
+    });
+  }
+
+  private async ask(provider: LlmProvider, request: LlmRequest, signal: AbortSignal): Promise<LlmResponse> {
+    const log = await StreamLog.open(this.deps.logs, this.callId, this.attempt);
+    try {
+      for await (const event of provider.generateStream(request, { signal, idempotencyKey: this.callId })) {
+        if (event.type === 'finish') return event.response;
+        await log.write(event);
+      }
+    } finally {
+      await log.close();
+    }
+    throw new HelixError('llm.malformed-answer', `${this.input.model} ended its answer without finishing it`);
+  }
+
+  private async keep(
+    response: LlmResponse,
+    model: ModelInfo | undefined,
+    lost: { usd: number; tokens: number },
+    durationMs: number,
+  ): Promise<ModelCallResult> {
+    const { blobs, database } = this.deps;
+    const { head, snapshot, jobId, title } = this.input;
+    const { usage, message, stopReason } = response;
+    const usd = costOf(usage, model?.price) ?? null;
+    const at = new Date().toISOString();
+    const call = { model: this.input.model, usage, costUsd: usd };
+    const newHead = await append(blobs, { parent: head, message, snapshot, at, call });
+    const text = message.content
+      .flatMap((part) => (part.type === 'text' ? [part.text] : []))
+      .join('')
+      .trim();
+    const spent: Spending = {
+      calls: 1,
+      inputTokens: usage.input,
+      outputTokens: usage.output + lost.tokens,
+      cacheReadTokens: usage.cacheRead,
+      usd: (usd ?? 0) + lost.usd,
+    };
+    const result = { kind: 'answer', head: newHead, stopReason, text: text.slice(0, textInHistory), spent } as const;
+    const data = {
+      type: 'model.answered',
+      turn: this.turn,
+      callId: this.callId,
+      title,
+      model: this.input.model,
+      text: text.slice(0, textInEvents),
+      inputTokens: usage.input,
+      outputTokens: usage.output,
+      cacheReadTokens: usage.cacheRead,
+      usd,
+      durationMs,
+    } as const;
+    await database.transaction(async (transaction) => {
+      await recordAnswered(transaction, this.callId, result);
+      await appendEvents(transaction, jobId, [{ key: `${this.callId}:answered`, at, data }]);
+    });
+    return result;
+  }
+}
+
+/** The provider said no before it did anything. */
+const nothingSpentBy = new Set([
+  'llm.authentication',
+  'llm.model-not-found',
+  'llm.invalid-request',
+  'llm.context-exceeded',
+  'llm.unsupported',
+  'llm.not-configured',
+  'llm.rate-limited',
+  'llm.quota-exceeded',
+  'llm.overloaded',
+]);
+
+function spentOn(lost: { usd: number; tokens: number }): Spending {
+  return { calls: 0, inputTokens: 0, outputTokens: lost.tokens, cacheReadTokens: 0, usd: lost.usd };
+}
+
+/** What the provider itself counted for the conversation up to its own last message. */
+function counted(entries: ConversationEntry[]): { messages: number; tokens: number } | undefined {
+  const index = entries.findLastIndex((entry) => entry.call !== undefined);
+  const usage = entries[index]?.call?.usage;
+  return usage && { messages: index + 1, tokens: usage.input + usage.output };
+}

@@ -1,0 +1,54 @@
+import { HelixError } from '../contracts/error.ts';
+import { translateErrors } from './errors.ts';
+
+const largestPage = 2 << 20;
+const timeoutMs = 30_000;
+
+export interface FetchedPage {
+  status: number;
+  mediaType: string;
+  /** Text, cut at 2 MiB; empty for what is no text. */
+  body: string;
+}
+
+/** Pages that agents ask for; whether they may was decided before. */
+export function createPageActivities() {
+  return translateErrors({
+    /** Redirects are not followed but told: the new address is another decision. Throws `usage.invalid` for an address that is no page. */
+    async fetchPage({ url }: { url: string }): Promise<FetchedPage> {
+      const address = URL.canParse(url) ? new URL(url) : undefined;
+      if (!address || !['http:', 'https:'].includes(address.protocol))
+        throw new HelixError('usage.invalid', `${url} is no http or https address`);
+      const response = await fetch(address, {
+        redirect: 'manual',
+        headers: { accept: 'text/html, text/*, application/json;q=0.9, */*;q=0.1', 'user-agent': 'HelixCode' },
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const mediaType = response.headers.get('content-type') ?? '';
+      const location = response.headers.get('location');
+      if (response.status >= 300 && response.status < 400 && location) {
+        await response.body?.cancel();
+        const target = URL.canParse(location, address.href) ? new URL(location, address).href : location;
+        return { status: response.status, mediaType: 'text/plain', body: `This address redirects to ${target}` };
+      }
+      const isText =
+        /^(text\/|application\/(json|xml|javascript|xhtml|.*\+(json|xml)))/.test(mediaType) || mediaType === '';
+      if (!isText) {
+        await response.body?.cancel();
+        return { status: response.status, mediaType, body: '' };
+      }
+      return { status: response.status, mediaType, body: await readSome(response) };
+    },
+  });
+}
+
+async function readSome(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= largestPage) break;
+  }
+  return Buffer.concat(chunks).subarray(0, largestPage).toString('utf8');
+}

@@ -1,0 +1,53 @@
+import type { Config } from '../config/schema.ts';
+import type { LlmProvider } from './provider.ts';
+import { openProvider, providerNames } from './providers/registry.ts';
+import { resolveSecret } from './secret.ts';
+
+type ProviderSettings = Config['llm']['anthropic'];
+
+/** The providers of the configuration, each opened when it is first asked for. */
+export class ProviderPool {
+  private readonly config: Config['llm'];
+  private readonly open = new Map<string, Promise<LlmProvider>>();
+
+  constructor(config: Config['llm']) {
+    this.config = config;
+  }
+
+  /** Names of the providers that somebody has given a key or an address. */
+  configured(): string[] {
+    return providerNames.filter((name) => {
+      const { apiKey, baseUrl } = this.settings(name) ?? {};
+      return apiKey !== undefined || baseUrl !== undefined;
+    });
+  }
+
+  /** Throws `usage.invalid` for an unknown provider, `llm.not-configured` for one without a key. */
+  async get(name: string): Promise<LlmProvider> {
+    let provider = this.open.get(name);
+    if (!provider) {
+      provider = this.openOne(name);
+      this.open.set(name, provider);
+      provider.catch(() => this.open.delete(name));
+    }
+    return await provider;
+  }
+
+  async close(): Promise<void> {
+    const opened = await Promise.allSettled(this.open.values());
+    await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)));
+  }
+
+  private settings(name: string): ProviderSettings | undefined {
+    return (this.config as unknown as Record<string, ProviderSettings | undefined>)[name];
+  }
+
+  private async openOne(name: string): Promise<LlmProvider> {
+    const { apiKey, baseUrl, timeoutMs } = this.settings(name) ?? {};
+    return await openProvider(name, {
+      apiKey: apiKey === undefined ? undefined : resolveSecret(`llm.${name}.apiKey`, apiKey),
+      baseUrl,
+      timeoutMs,
+    });
+  }
+}

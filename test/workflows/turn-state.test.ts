@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { TurnState } from '../../workflows/turn-state.ts';
+
+describe('what users say to an agent', () => {
+  it('takes the first decision on a call as final', () => {
+    const state = new TurnState({ mode: 'ask', rules: [] });
+    state.decide('c1', false, 'too dangerous');
+    state.decide('c1', true);
+    assert.deepEqual(state.outcomeOf('c1'), {
+      callId: 'c1',
+      type: 'approval',
+      allowed: false,
+      reason: 'too dangerous',
+    });
+    state.answer('c2', 'blue');
+    state.answer('c2', 'red');
+    assert.deepEqual(state.outcomeOf('c2'), { callId: 'c2', type: 'question', answer: 'blue' });
+    assert.equal(state.outcomeOf('c3'), undefined);
+  });
+
+  it('remembers what is not to be asked for again, as an allowance whatever the rule said', () => {
+    const state = new TurnState({ mode: 'ask', rules: [{ decision: 'deny', path: 'secret/**' }] });
+    state.decide('c1', true, undefined, { decision: 'deny', tool: 'run', command: 'npm *' });
+    assert.deepEqual(state.permissions, {
+      mode: 'ask',
+      rules: [
+        { decision: 'deny', path: 'secret/**' },
+        { decision: 'allow', tool: 'run', command: 'npm *' },
+      ],
+    });
+  });
+
+  it('gives what was said meanwhile once, in its order', () => {
+    const state = new TurnState({ mode: 'auto', rules: [] });
+    assert.equal(state.takeSteering(), undefined);
+    state.steer('one');
+    state.steer('two');
+    assert.ok(state.hasSteering());
+    assert.equal(state.takeSteering(), 'one\n\ntwo');
+    assert.equal(state.takeSteering(), undefined);
+  });
+});

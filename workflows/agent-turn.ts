@@ -1,0 +1,420 @@
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  executeChild,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { createAgentActivities } from '../activities/agent.ts';
+import type { createPageActivities } from '../activities/pages.ts';
+import type { createModelActivities } from '../activities/models.ts';
+import type { Budget, CallOutcome, PendingCall, Spending } from '../contracts/agent.ts';
+import type { JobEventData } from '../contracts/event.ts';
+import type { StepResult } from '../contracts/step.ts';
+import type { AgentTurnInput, AgentTurnResult, ModelCallResult, OpenedTurn, StepOrder } from '../contracts/workflow.ts';
+import { Ledger, nothingSpent } from './ledger.ts';
+import * as messages from './messages.ts';
+import { PauseGate } from './pause-gate.ts';
+import { stepContext } from './step-order.ts';
+import { failureCode, failureMessage, finishHandlers, runStep } from './steps.ts';
+import { modelTaskQueue, sourceTaskQueue } from './task-queues.ts';
+import { TurnState } from './turn-state.ts';
+
+const { openTurn, answerToolCalls, addUserMessage, sayInJob } = proxyActivities<
+  ReturnType<typeof createAgentActivities>
+>({
+  // Reads and writes of snapshots and of the conversation: milliseconds, on a huge repository seconds.
+  startToCloseTimeout: '5m',
+  retry: { initialInterval: '200ms', maximumInterval: '10s' },
+});
+const { fetchPage } = proxyActivities<ReturnType<typeof createPageActivities>>({
+  taskQueue: sourceTaskQueue,
+  startToCloseTimeout: '2m',
+  summary: 'Fetch a page',
+  retry: { maximumAttempts: 3 },
+});
+
+/** A provider that is away for this many attempts (a quarter of an hour) is given up for the next model. */
+const attemptsPerModel = 20;
+const defaultCommandTimeoutMs = 10 * 60_000;
+const deepestDelegation = 2;
+const emptyAnswersInARow = 3;
+
+/** One turn of an agent: the model is asked, its tool calls are answered, until it is done. The conversation and the workspace are hashes. */
+export async function agentTurn(input: AgentTurnInput): Promise<AgentTurnResult> {
+  const turn = new AgentTurn(input);
+  const result = await turn.run();
+  await finishHandlers();
+  return result;
+}
+
+class AgentTurn {
+  private readonly state: TurnState;
+  private readonly ledger: Ledger;
+  private readonly input: AgentTurnInput;
+  private opened!: OpenedTurn;
+  private head = '';
+  private snapshot: string;
+  private text = '';
+  private modelIndex = 0;
+  private readonly gate = new PauseGate();
+  private readonly scope = new CancellationScope();
+  private stopped = false;
+  private eventsSaid = 0;
+  private children = 0;
+
+  constructor(input: AgentTurnInput) {
+    this.input = input;
+    this.snapshot = input.snapshot;
+    this.state = new TurnState(input.permissions);
+    this.ledger = new Ledger(input.budget);
+    this.listen();
+  }
+
+  async run(): Promise<AgentTurnResult> {
+    try {
+      return this.result(await this.scope.run(() => this.work()));
+    } catch (error) {
+      if (isCancellation(error) && this.stopped) return this.result('stopped');
+      throw error;
+    }
+  }
+
+  private async work(): Promise<AgentTurnResult['status']> {
+    const { job, head, prompt, snapshot, plan, tools, permissions, models } = this.input;
+    this.opened = await openTurn({
+      job,
+      head,
+      prompt,
+      snapshot,
+      tools,
+      permissions,
+      model: models[0]!,
+      ...(plan ? { plan } : {}),
+    });
+    this.head = this.opened.head;
+    let empty = 0;
+    for (let calls = 0; calls < this.input.maxModelCalls; calls += 1) {
+      await this.gate.pass();
+      await this.takeSteering();
+      const answer = await this.ask();
+      this.head = answer.head;
+      if (answer.text) this.text = answer.text;
+      this.show();
+      if (answer.stopReason === 'tool-calls') {
+        empty = 0;
+        await this.useTools();
+        continue;
+      }
+      if (answer.stopReason === 'refusal') return 'refused';
+      if (answer.stopReason === 'max-tokens') {
+        await this.say('Your answer was cut off at its length limit. Go on exactly where it ended.');
+        continue;
+      }
+      if (answer.text === '' && (empty += 1) < emptyAnswersInARow) {
+        await this.say(
+          'Your answer was empty. Go on with the task, or say what you have done and that you are finished.',
+        );
+        continue;
+      }
+      // Something said while it was answering still counts.
+      if (!this.state.hasSteering()) return 'done';
+    }
+    return 'limit';
+  }
+
+  private listen(): void {
+    setHandler(messages.decideCallUpdate, (decision) =>
+      this.state.decide(decision.callId, decision.allowed, decision.reason, decision.always),
+    );
+    setHandler(messages.answerQuestionUpdate, (callId, answer) => this.state.answer(callId, answer));
+    setHandler(messages.raiseBudgetUpdate, (more) => this.ledger.raise(more));
+    setHandler(messages.steerSignal, (text) => this.state.steer(text));
+    setHandler(messages.stopSignal, () => {
+      this.stopped = true;
+      this.scope.cancel();
+    });
+    setHandler(messages.turnStateQuery, () => ({
+      head: this.head,
+      snapshot: this.snapshot,
+      pending: this.state.pending,
+      spent: this.ledger.spent,
+    }));
+  }
+
+  private result(status: AgentTurnResult['status']): AgentTurnResult {
+    const { head, snapshot, text } = this;
+    return { status, text, head, snapshot, spending: this.ledger.spent, raised: this.ledger.raisedBy };
+  }
+
+  /** Asks until there is an answer: waits out limits, waits for a larger budget, goes on to the next model. */
+  private async ask(): Promise<Extract<ModelCallResult, { kind: 'answer' }>> {
+    for (;;) {
+      const exhausted = this.ledger.exhausted();
+      if (exhausted) {
+        await this.waitForBudget(exhausted);
+        continue;
+      }
+      const reserved = this.ledger.reserve();
+      let result: ModelCallResult;
+      try {
+        result = await this.timed(() => this.callModel(reserved));
+      } catch (error) {
+        this.ledger.settle(reserved, nothingSpent);
+        if (isCancellation(error) || !this.nextModel(error)) throw error;
+        await this.note(`${failureMessage(error)}; going on with ${this.model}`);
+        continue;
+      }
+      this.ledger.settle(reserved, result.spent);
+      if (result.kind === 'answer') return result;
+      if (result.kind === 'wait') await this.hibernate(result.waitMs, result.reason);
+      else await this.waitForBudget(result.reason);
+    }
+  }
+
+  private get model(): string {
+    return this.input.models[this.modelIndex]!;
+  }
+
+  private callModel(budget: Budget): Promise<ModelCallResult> {
+    const { model, head, snapshot } = this;
+    const { callModel } = proxyActivities<ReturnType<typeof createModelActivities>>({
+      taskQueue: modelTaskQueue(model.split('/')[0]!),
+      // A long answer of a slow model, thinking included.
+      startToCloseTimeout: '60m',
+      heartbeatTimeout: '12s',
+      retry: {
+        initialInterval: '500ms',
+        backoffCoefficient: 2,
+        maximumInterval: '60s',
+        maximumAttempts: attemptsPerModel,
+      },
+      cancellationType: 'TRY_CANCEL',
+      summary: `${model}: ${this.input.title}`.slice(0, 200),
+    });
+    const { job, title } = this.input;
+    return callModel({ jobId: job.jobId, title, model, spec: this.opened.spec, head, snapshot, budget });
+  }
+
+  /** Whether there is another model to go on with. What the user decided by a wrong request is not mended by asking somebody else. */
+  private nextModel(error: unknown): boolean {
+    if (!(error instanceof ActivityFailure) || failureCode(error) === 'llm.invalid-request') return false;
+    if (this.modelIndex + 1 >= this.input.models.length) return false;
+    this.modelIndex += 1;
+    return true;
+  }
+
+  private async hibernate(waitMs: number, reason: string): Promise<void> {
+    const until = new Date(Date.now() + waitMs).toISOString();
+    await this.event({ type: 'agent.limited', ...this.identity(), reason, until });
+    this.show(`waits until ${until}: ${reason}`);
+    await sleep(waitMs, { summary: `${reason}: until ${until}`.slice(0, 200) });
+  }
+
+  private async waitForBudget(reason: string): Promise<void> {
+    await this.event({ type: 'agent.out-of-budget', ...this.identity(), reason });
+    this.show(`waits for a larger budget: ${reason}`);
+    const raised = this.ledger.raised;
+    await condition(() => this.ledger.raised > raised);
+  }
+
+  /** Answers the calls of the last message. */
+  private async useTools(): Promise<void> {
+    const { job, title, tools } = this.input;
+    const { testCommand } = this.opened.commands;
+    let progress: string | null = null;
+    let outcome: CallOutcome | undefined;
+    for (;;) {
+      const { head, snapshot } = this;
+      const { permissions } = this.state;
+      const after = await this.timed(() =>
+        answerToolCalls({
+          job,
+          title,
+          head,
+          snapshot,
+          permissions,
+          tools,
+          progress,
+          commit: this.input.commit,
+          ...(outcome ? { outcome } : {}),
+          ...(testCommand ? { testCommand } : {}),
+        }),
+      );
+      this.snapshot = after.snapshot;
+      if (after.done) {
+        this.head = after.head;
+        return;
+      }
+      progress = after.progress;
+      this.state.pending = after.pending;
+      this.show();
+      outcome = await this.resolve(after.pending);
+      this.state.pending = null;
+    }
+  }
+
+  private async resolve(pending: PendingCall): Promise<CallOutcome> {
+    switch (pending.type) {
+      case 'approval':
+        return await this.askUser(pending.callId, 'approval', pending.summary, []);
+      case 'question':
+        return await this.askUser(pending.callId, 'question', pending.question, pending.choices);
+      case 'step':
+        return await this.timed(() => this.runCommand(pending));
+      case 'fetch':
+        return await this.timed(() => this.fetch(pending));
+      case 'delegate':
+        return await this.delegate(pending);
+    }
+  }
+
+  private async askUser(
+    callId: string,
+    kind: 'approval' | 'question',
+    text: string,
+    choices: string[],
+  ): Promise<CallOutcome> {
+    if (!this.state.outcomeOf(callId)) {
+      await this.event({ type: 'agent.asks', ...this.identity(), callId, kind, text, choices });
+      await condition(() => this.state.outcomeOf(callId) !== undefined);
+    }
+    return this.state.outcomeOf(callId)!;
+  }
+
+  private async runCommand(pending: Extract<PendingCall, { type: 'step' }>): Promise<CallOutcome> {
+    const { job, phase, inputs } = this.input;
+    const { layers, tools, class: className } = this.opened.commands;
+    const order: StepOrder = {
+      project: job.project,
+      snapshot: this.snapshot,
+      command: pending.command,
+      env: job.request.env,
+      layers,
+      inputs,
+      outputs: [],
+      tools,
+      class: className,
+      timeoutMs: pending.timeoutMs ?? Math.min(job.request.stepTimeoutMs ?? Infinity, defaultCommandTimeoutMs),
+      cache: job.request.cache,
+    };
+    const { callId } = pending;
+    try {
+      const result: StepResult = await runStep(stepContext(job, phase, `agent:${callId}`, pending.title), order);
+      const { end, exitCode, snapshot, log } = result;
+      // What a command that failed has written is kept too: the agent sees the same workspace as the command did.
+      return { callId, type: 'step', end, exitCode, snapshot, log };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return {
+        callId,
+        type: 'step',
+        end: 'error',
+        exitCode: null,
+        snapshot: this.snapshot,
+        message: failureMessage(error),
+      };
+    }
+  }
+
+  private async fetch({ callId, url }: Extract<PendingCall, { type: 'fetch' }>): Promise<CallOutcome> {
+    try {
+      return { callId, type: 'fetch', ...(await fetchPage({ url })) };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return { callId, type: 'fetch', status: 0, mediaType: '', body: '', error: failureMessage(error) };
+    }
+  }
+
+  private async delegate(pending: Extract<PendingCall, { type: 'delegate' }>): Promise<CallOutcome> {
+    const { callId, title, prompt } = pending;
+    const { snapshot } = this;
+    if (this.input.depth >= deepestDelegation)
+      return { callId, type: 'delegate', succeeded: false, answer: 'an agent this deep cannot delegate', snapshot };
+    const budget = this.ledger.reserve();
+    let spent: Spending = nothingSpent;
+    try {
+      const child = await executeChild(agentTurn, {
+        workflowId: `${workflowInfo().workflowId}/${(this.children += 1)}`,
+        args: [
+          {
+            ...this.input,
+            title,
+            prompt,
+            head: null,
+            snapshot,
+            budget,
+            permissions: this.state.permissions,
+            depth: this.input.depth + 1,
+          },
+        ],
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        parentClosePolicy: 'REQUEST_CANCEL',
+        staticSummary: title.slice(0, 200),
+      });
+      spent = child.spending;
+      return {
+        callId,
+        type: 'delegate',
+        succeeded: child.status === 'done',
+        answer: child.text,
+        snapshot: child.snapshot,
+      };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return { callId, type: 'delegate', succeeded: false, answer: failureMessage(error), snapshot };
+    } finally {
+      this.ledger.settle(budget, spent);
+    }
+  }
+
+  private async takeSteering(): Promise<void> {
+    const text = this.state.takeSteering();
+    if (text !== undefined) await this.say(text);
+  }
+
+  private async say(text: string): Promise<void> {
+    this.head = await addUserMessage({ head: this.head, snapshot: this.snapshot, text });
+  }
+
+  private async timed<T>(work: () => Promise<T>): Promise<T> {
+    const startedAt = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.ledger.worked(Date.now() - startedAt);
+    }
+  }
+
+  private identity(): { turn: string; title: string } {
+    return { turn: workflowInfo().workflowId, title: this.input.title };
+  }
+
+  private async note(message: string): Promise<void> {
+    await this.event({ type: 'note', level: 'warning', message });
+  }
+
+  private async event(data: JobEventData): Promise<void> {
+    const { runId } = workflowInfo();
+    const at = new Date().toISOString();
+    await sayInJob({ jobId: this.input.job.jobId, key: `${runId}:${(this.eventsSaid += 1)}`, at, data });
+  }
+
+  private show(now?: string): void {
+    const { spent } = this.ledger;
+    const state = now ?? (this.state.pending ? `at work: ${this.state.pending.type}` : 'at work');
+    setCurrentDetails(
+      [
+        `**${this.input.title}** ${state}`,
+        '',
+        `${spent.calls} calls of ${this.model}, ${spent.inputTokens} + ${spent.outputTokens} tokens, $${spent.usd.toFixed(4)}`,
+        ...(this.text ? ['', this.text.slice(0, 2_000)] : []),
+      ].join('\n'),
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import type { CallOutcome, PendingCall, PermissionRule, Permissions } from '../contracts/agent.ts';
+
+/** What users say to an agent while it works. Plain and without Temporal; every message may come twice, or for a call that is long over. */
+export class TurnState {
+  permissions: Permissions;
+  pending: PendingCall | null = null;
+  private readonly outcomes = new Map<string, CallOutcome>();
+  private steering: string[] = [];
+
+  constructor(permissions: Permissions) {
+    this.permissions = permissions;
+  }
+
+  /** The first decision on a call is final. With `always`, what fits the rule is not asked for again in this turn. */
+  decide(callId: string, allowed: boolean, reason?: string, always?: PermissionRule): void {
+    if (this.outcomes.has(callId)) return;
+    this.outcomes.set(callId, { callId, type: 'approval', allowed, ...(reason ? { reason } : {}) });
+    if (always)
+      this.permissions = { ...this.permissions, rules: [...this.permissions.rules, { ...always, decision: 'allow' }] };
+  }
+
+  answer(callId: string, answer: string): void {
+    if (!this.outcomes.has(callId)) this.outcomes.set(callId, { callId, type: 'question', answer });
+  }
+
+  outcomeOf(callId: string): CallOutcome | undefined {
+    return this.outcomes.get(callId);
+  }
+
+  steer(text: string): void {
+    this.steering.push(text);
+  }
+
+  hasSteering(): boolean {
+    return this.steering.length > 0;
+  }
+
+  /** What was said since the last time; undefined when nothing was. */
+  takeSteering(): string | undefined {
+    if (this.steering.length === 0) return undefined;
+    const text = this.steering.join('\n\n');
+    this.steering = [];
+    return text;
+  }
+}
