@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { HelixError } from '../../contracts/error.ts';
 import { httpError } from '../providers/errors.ts';
 import { runDeviceFlow } from './device-flow.ts';
@@ -49,6 +50,8 @@ export async function loginCopilot(
   };
   const body = await runDeviceFlow(flow, options);
   await store.put(githubName, { accessToken: String(body['access_token']) });
+  // The session of the account that was logged in before must not be gone on with.
+  await store.put(sessionName, { accessToken: 'none', expiresAt: 0 });
 }
 
 /**
@@ -63,7 +66,7 @@ export function copilotToken(
   const { exchangeEndpoint } = { ...defaultIssuer, ...issuer };
   return new RenewedToken({
     store,
-    name: sessionName,
+    name: githubToken === undefined ? sessionName : `${sessionName}-${fingerprint(githubToken)}`,
     renew: async (_, signal) => {
       const github = githubToken ?? (await store.get(githubName))?.accessToken;
       if (github === undefined) {
@@ -87,6 +90,10 @@ export function copilotToken(
       };
     },
   });
+}
+
+function fingerprint(token: string): string {
+  return createHash('sha256').update(token).digest('hex').slice(0, 12);
 }
 
 function reason(body: Record<string, unknown>): unknown {

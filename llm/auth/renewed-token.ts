@@ -28,19 +28,20 @@ export class RenewedToken {
     return this.#renew(undefined, signal);
   }
 
-  /** A token other than the one known last, which its issuer refused. */
-  async replace(signal?: AbortSignal): Promise<Token> {
-    return this.#renew(this.#known, signal);
+  /** A token other than the one that was refused. */
+  async replace(refused: string | undefined, signal?: AbortSignal): Promise<Token> {
+    if (isFresh(this.#known) && this.#known.accessToken !== refused) return this.#known;
+    return this.#renew(refused, signal);
   }
 
-  async #renew(refused: Token | undefined, signal: AbortSignal | undefined): Promise<Token> {
+  async #renew(refused: string | undefined, signal: AbortSignal | undefined): Promise<Token> {
     const { store, name, renew } = this.#options;
     this.#known = await store.exclusively(
       name,
       async () => {
         const stored = await store.get(name);
         // Somebody else may have renewed it while this one waited.
-        if (isFresh(stored) && stored.accessToken !== refused?.accessToken) return stored;
+        if (isFresh(stored) && stored.accessToken !== refused) return stored;
         const token = await renew(stored, signal);
         await store.put(name, token);
         return token;

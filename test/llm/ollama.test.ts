@@ -14,7 +14,7 @@ describe('ollama, against a scripted server', () => {
     path: '/api/chat',
     keyless: true,
     withoutThinking: true,
-    open: (settings, url) => openOllama({ ...settings, baseUrl: `${url}` }),
+    open: (settings, url) => openOllama({ ...settings, baseUrl: url }),
   });
 });
 
@@ -59,7 +59,7 @@ describe('ollama', () => {
     ]);
     assert.deepEqual(
       events.map((event) => event.type),
-      [...['thinking', 'text', 'tool-call', 'tool-arguments', 'tool-call', 'tool-arguments', 'finish']],
+      ['thinking', 'text', 'tool-call', 'tool-arguments', 'tool-call', 'tool-arguments', 'finish'],
     );
     assert.equal(response.stopReason, 'tool-calls');
     assert.equal(response.model, 'qwen3:8b');

@@ -45,6 +45,10 @@ const completed = (output: Item[], more: Item = {}): Item => ({
   response: { id: 'resp_1', model: 'gpt-5-2025-08-07', status: 'completed', output, usage, ...more },
 });
 
+function inputOf(body: Item | undefined): Item[] {
+  return (body?.['input'] ?? []) as Item[];
+}
+
 /** What one conversation of calls is understood as, and the bodies that were sent. */
 async function converse(
   answers: readonly (object | string)[][],
@@ -104,7 +108,7 @@ describe('the Responses API', () => {
       [completed([search, message('Found.', { phase: 'commentary' })])],
       [completed([])],
     ]);
-    assert.deepEqual((bodies[1]?.['input'] as Item[]).slice(1, 3), [
+    assert.deepEqual(inputOf(bodies[1]).slice(1, 3), [
       search,
       { role: 'assistant', content: 'Found.', phase: 'commentary' },
     ]);
@@ -119,7 +123,7 @@ describe('the Responses API', () => {
     assert.ok(events[0]);
     assert.equal(answerOf(events[0]).stopReason, 'max-tokens');
     assert.deepEqual(
-      (bodies[1]?.['input'] as Item[]).map((item) => item['role']),
+      inputOf(bodies[1]).map((item) => item['role']),
       ['user', 'user'],
     );
   });
@@ -142,7 +146,7 @@ describe('the Responses API', () => {
       ],
     };
     const { bodies } = await converse([[completed([])]], [...request('m', 'Hi').messages, foreign]);
-    assert.deepEqual((bodies[0]?.['input'] as Item[]).slice(1), [{ role: 'assistant', content: 'Yes.' }]);
+    assert.deepEqual(inputOf(bodies[0]).slice(1), [{ role: 'assistant', content: 'Yes.' }]);
   });
 
   it('streams summaries, text and arguments as they come', async () => {

@@ -91,7 +91,7 @@ describe('openrouter', () => {
         const { message } = await provider.generate(asked);
         assert.equal(message.content[0]?.type === 'thinking' && message.content[0].text, 'Let me.');
         await provider.generate(request('openai/gpt-5', [...asked.messages, message, ...asked.messages]));
-        const [, back] = (requests[1]?.body as { messages: Record<string, unknown>[] }).messages;
+        const [, back] = (requests[1]?.body as { messages: Record<string, unknown>[] } | undefined)?.messages ?? [];
         assert.equal(back?.['reasoning'], 'Let me.');
         assert.equal(
           JSON.stringify(back['reasoning_details']),

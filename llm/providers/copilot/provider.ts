@@ -67,7 +67,7 @@ function byToken({ tokens, apiKey, baseUrl, headers, issuer }: CopilotSettings):
       if (!token) throw notConfigured('copilot', 'a login to GitHub', 'tokens');
       return credentials(await token.get(signal));
     },
-    ...(token ? { renew: async ({ signal }) => credentials(await token.replace(signal)) } : {}),
+    ...(token ? { renew: async ({ apiKey }, { signal }) => credentials(await token.replace(apiKey, signal)) } : {}),
   };
 }
 

@@ -18,7 +18,7 @@ export interface Credentials {
 export interface CredentialSource {
   get(options: CallOptions): Promise<Credentials>;
   /** New credentials instead of those that the server refused; without it a refusal is final. */
-  renew?(options: CallOptions): Promise<Credentials>;
+  renew?(refused: Credentials, options: CallOptions): Promise<Credentials>;
 }
 
 /** The vendor's client, without what it takes from the environment on its own: its variables are meant for OpenAI alone. */
@@ -60,7 +60,7 @@ export async function withCredentials<T>(
     const cause = member(thrown, 'cause');
     const refused = cause instanceof HelixError && cause.details['status'] === 401;
     if (!source.renew || !refused) throw thrown;
-    return use(await source.renew(options));
+    return use(await source.renew(credentials, options));
   }
 }
 

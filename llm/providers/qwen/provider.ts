@@ -73,7 +73,7 @@ function byLogin({ baseUrl, headers, issuer }: QwenSettings, store: TokenStore):
   });
   return {
     get: async ({ signal }) => credentials(await token.get(signal)),
-    renew: async ({ signal }) => credentials(await token.replace(signal)),
+    renew: async ({ apiKey }, { signal }) => credentials(await token.replace(apiKey, signal)),
   };
 }
 
