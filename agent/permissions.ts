@@ -80,9 +80,12 @@ function decidePath(permissions: Permissions, subject: PermissionSubject, given:
 /** Whether a rule allows it by a path that names such files, not by one that covers them among others. */
 function isNamedByRule({ rules }: Permissions, subject: PermissionSubject): boolean {
   return rules.some(
-    (rule) =>
-      rule.decision === 'allow' && rule.path !== undefined && isSensitivePath(rule.path) && matches(rule, subject),
+    (rule) => rule.decision === 'allow' && rule.path !== undefined && namesSecrets(rule.path) && matches(rule, subject),
   );
+}
+
+function namesSecrets(glob: string): boolean {
+  return ['', 'x'].some((one) => isSensitivePath(glob.replace(/\*+/g, one)));
 }
 
 function secretDecision(path: string): PermissionDecision {
