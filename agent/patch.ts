@@ -8,6 +8,8 @@ export interface Hunk {
   anchor: string | undefined;
   before: string[];
   after: string[];
+  /** Whether the old and the new file end here without a line break. */
+  endsOpen: { before: boolean; after: boolean };
 }
 
 export type FilePatch =
@@ -107,7 +109,7 @@ class PatchReader {
     if (young === null && old) return { type: 'delete', path: old };
     if (old === null && young) {
       const lines = hunks.flatMap((hunk) => hunk.after);
-      const endsInNewline = !this.#lines.includes('\\ No newline at end of file');
+      const endsInNewline = !hunks.some((hunk) => hunk.endsOpen.after);
       return { type: 'add', path: young, lines, executable: header.executable ?? false, endsInNewline };
     }
     if (!old || !young) throw bad('a file has no name in it');
@@ -135,23 +137,24 @@ class PatchReader {
       const header = /^@@(?: -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@)?(.*)$/.exec(line);
       if (header) {
         const anchor = header[2]!.replace(/@@\s*$/, '').trim();
-        hunk = {
-          line: header[1] ? Number(header[1]) : undefined,
-          anchor: header[1] || !anchor ? undefined : anchor,
-          before: [],
-          after: [],
-        };
+        hunk = newHunk(header[1] ? Number(header[1]) : undefined, header[1] || !anchor ? undefined : anchor);
         hunks.push(hunk);
         continue;
       }
-      if (line.startsWith('\\') || line.startsWith('*** End of File')) continue;
+      if (line.startsWith('\\')) {
+        const last = this.#lines[this.#at - 1] ?? '';
+        if (hunk && !last.startsWith('+')) hunk.endsOpen.before = true;
+        if (hunk && !last.startsWith('-')) hunk.endsOpen.after = true;
+        continue;
+      }
+      if (line.startsWith('*** End of File')) continue;
       if (line === '' && this.#at >= this.#lines.length - 1) continue;
       if (!hunk) {
         if (!/^[ +-]/.test(line)) {
           if (line.trim() === '') continue;
           throw this.#unexpected('"@@" or a line that begins with space, "-" or "+"', 0);
         }
-        hunk = { line: undefined, anchor: undefined, before: [], after: [] };
+        hunk = newHunk();
         hunks.push(hunk);
       }
       const kind = line === '' ? ' ' : line[0]!;
@@ -166,6 +169,10 @@ class PatchReader {
     const at = this.#at - back;
     return bad(`line ${at + 1} is ${JSON.stringify((this.#lines[at] ?? '').slice(0, 200))}, expected ${expected}`);
   }
+}
+
+function newHunk(line?: number, anchor?: string): Hunk {
+  return { line, anchor, before: [], after: [], endsOpen: { before: false, after: false } };
 }
 
 interface UnifiedHeader {
@@ -211,6 +218,9 @@ export function applyHunks(path: string, content: string, hunks: Hunk[]): string
     from = at + hunk.after.length;
     shift += hunk.after.length - hunk.before.length;
   }
+  const open = hunks.at(-1)?.endsOpen;
+  if (open?.before && !open.after && lines.at(-1) !== '') lines.push('');
+  if (open?.after && !open.before && lines.at(-1) === '') lines.pop();
   const text = lines.join('\n');
   return isCrlf ? text.replaceAll('\n', '\r\n') : text;
 }
