@@ -36,7 +36,7 @@ const dialect: Dialect = {
 /** OpenAI. */
 export function openOpenAi(settings: OpenAiSettings): LlmProvider {
   const { baseUrl = defaultBaseUrl, api } = settings;
-  const own = new URL(baseUrl).hostname.endsWith('.openai.com');
+  const own = URL.canParse(baseUrl) && new URL(baseUrl).hostname.endsWith('.openai.com');
   return new WireProvider({
     dialect,
     settings,
