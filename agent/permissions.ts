@@ -172,12 +172,12 @@ function decideCommand(permissions: Permissions, subject: PermissionSubject): Pe
     decideOne(permissions, { tool, kind: 'run', command, forms, isCertain }),
   );
   const isAllowedByName = decisions.every(({ decision, rule }) => decision === 'allow' && rule?.command !== undefined);
-  const guards = permissions.rules.some((rule) => rule.decision !== 'allow' && rule.command !== undefined);
+  const guards = permissions.rules.some((rule) => isGuard(rule, tool));
   if (guards && !isAllowedByName && (!isCertain || facts.hides !== undefined)) {
     const what = facts.hides ?? 'all that it runs';
     decisions.push({
       decision: 'ask',
-      reason: `there are rules for commands, and it cannot be known of this one: ${what}`,
+      reason: `it cannot be known whether the rules are for this: ${what}`,
     });
   }
   for (const file of facts.files) decisions.push(...decideNamedFile(permissions, tool, file));
@@ -188,6 +188,12 @@ function decideCommand(permissions: Permissions, subject: PermissionSubject): Pe
     ...network.filter(({ decision, rule }) => isModeAsked || (rule !== undefined && decision !== 'allow')),
   );
   return strictest(decisions);
+}
+
+/** Whether a rule stands against some commands, so that those that are not understood cannot pass. */
+function isGuard({ decision, tool, command, path, host }: PermissionRule, ownTool: string): boolean {
+  if (decision === 'allow' || (tool !== undefined && !matchesGlob(tool, ownTool, 'text'))) return false;
+  return command !== undefined || path !== undefined || host !== undefined;
 }
 
 function decideHosts(permissions: Permissions, tool: string, { hosts }: CommandFacts): Decided[] {
