@@ -11,7 +11,7 @@ const dropped = new Set([
   'select',
 ]);
 const blocks = new Set(
-  'address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form header hr html legend main nav ol p pre section summary table tbody tfoot thead tr ul'.split(
+  'address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form header hr html legend main nav ol p pre section summary table tbody tfoot thead ul'.split(
     ' ',
   ),
 );
@@ -101,7 +101,10 @@ function behind(html: string, end: string, from: number): number {
 class TextWriter {
   readonly #base: string;
   readonly #lines: string[] = [];
-  #line = '';
+  // In pieces: looking at the end of a long text that grows would take time in proportion to its square.
+  #line: string[] = [];
+  #isBlank = true;
+  #endsInSpace = true;
   #pre = 0;
   #links: (string | undefined)[] = [];
 
@@ -113,14 +116,14 @@ class TextWriter {
     const text = decodeEntities(raw);
     if (this.#pre > 0) {
       const [first, ...rest] = text.split('\n');
-      this.#line += first;
+      this.#add(first!);
       for (const line of rest) {
         this.#end();
-        this.#line = line;
+        this.#add(line);
       }
     } else {
       const words = text.replace(/\s+/g, ' ');
-      this.#line += this.#line === '' || this.#line.endsWith(' ') ? words.trimStart() : words;
+      this.#add(this.#endsInSpace ? words.trimStart() : words);
     }
   }
 
@@ -132,31 +135,32 @@ class TextWriter {
   open(name: string, attributes: string): void {
     if (name === 'br') this.#end();
     else if (/^h[1-6]$/.test(name)) this.#block(`${'#'.repeat(Number(name[1]))} `);
+    else if (name === 'tr') this.#end();
     else if (name === 'li') {
       this.#end();
-      this.#line = '- ';
+      this.#add('- ', true);
     } else if (name === 'pre') {
       this.#block('```');
       this.#end();
       this.#pre += 1;
-    } else if (name === 'td' || name === 'th') this.#line += this.#line.trim() === '' ? '' : ' | ';
+    } else if (name === 'td' || name === 'th') this.#add(this.#isBlank ? '' : ' | ');
     else if (name === 'a') this.#links.push(this.#address(attributes));
     else if (name === 'img') {
       const alternative = attribute(attributes, 'alt');
-      if (alternative) this.#line += `[image: ${alternative}]`;
-    } else if (name === 'code' && this.#pre === 0) this.#line += '`';
+      if (alternative) this.#add(`[image: ${alternative}]`);
+    } else if (name === 'code' && this.#pre === 0) this.#add('`');
     else if (blocks.has(name)) this.#block('');
   }
 
   close(name: string): void {
     if (name === 'a') {
       const link = this.#links.pop();
-      if (link !== undefined && this.#line.trim() !== '') this.#line += ` (${link})`;
+      if (link !== undefined && !this.#isBlank) this.#add(` (${link})`);
     } else if (name === 'pre') {
       this.#end();
       if (this.#pre > 0) this.#lines.push('```', '');
       this.#pre = Math.max(0, this.#pre - 1);
-    } else if (name === 'code' && this.#pre === 0) this.#line += '`';
+    } else if (name === 'code' && this.#pre === 0) this.#add('`');
     else if (name === 'tr' || name === 'li') this.#end();
     else if (blocks.has(name) || /^h[1-6]$/.test(name)) this.#block('');
   }
@@ -169,6 +173,13 @@ class TextWriter {
       .trim();
   }
 
+  #add(piece: string, isMark = false): void {
+    if (piece === '') return;
+    this.#line.push(piece);
+    this.#endsInSpace = piece.endsWith(' ');
+    if (!isMark && piece.trim() !== '') this.#isBlank = false;
+  }
+
   #address(attributes: string): string | undefined {
     const target = attribute(attributes, 'href');
     if (!target || target.startsWith('#') || !URL.canParse(target, this.#base)) return undefined;
@@ -179,13 +190,16 @@ class TextWriter {
   #block(start: string): void {
     this.#end();
     if (this.#lines.at(-1) !== '' && this.#lines.length > 0) this.#lines.push('');
-    this.#line = start;
+    this.#add(start, true);
   }
 
   #end(): void {
-    const line = this.#pre > 0 ? this.#line.trimEnd() : this.#line.trim();
+    const whole = this.#line.join('');
+    const line = this.#pre > 0 ? whole.trimEnd() : whole.trim();
     if (line !== '' || this.#pre > 0) this.#lines.push(line);
-    this.#line = '';
+    this.#line = [];
+    this.#isBlank = true;
+    this.#endsInSpace = true;
   }
 }
 

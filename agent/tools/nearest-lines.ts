@@ -1,13 +1,15 @@
-const mostCompared = 20_000;
+const mostLines = 10_000;
+const mostComparisons = 50_000;
+const longestCompared = 300;
 const shownAround = 2;
 
 /** Says where in a text the lines are that come nearest to some other lines, and how they differ. */
 export function nearestLines(content: string, wanted: string): string {
   const lines = content.split(/\r?\n/);
   const sought = wanted.replace(/^\n+|\n+$/g, '').split(/\r?\n/);
-  if (lines.length > mostCompared) return 'Read the file again for its exact text.';
+  if (lines.length > mostLines) return 'Read the file again for its exact text.';
   const squeezed = lines.map(squeeze);
-  const target = sought.map(squeeze);
+  const target = sought.slice(0, Math.max(1, Math.floor(mostComparisons / lines.length))).map(squeeze);
   const telling = target.filter((line) => line.length > 2);
   let best = { at: -1, score: 0 };
   for (let at = 0; at < lines.length; at += 1) {
@@ -29,7 +31,7 @@ export function nearestLines(content: string, wanted: string): string {
 }
 
 function squeeze(line: string): string {
-  return line.trim().replace(/\s+/g, ' ');
+  return line.slice(0, longestCompared).trim().replace(/\s+/g, ' ');
 }
 
 /** The share of pairs of neighbouring characters that two lines have in common. */

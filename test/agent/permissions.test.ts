@@ -232,6 +232,7 @@ describe('a rule that denies commands', () => {
     (inner) => `if true; then ${inner}; fi`,
     (inner) => `while true\ndo ${inner}\ndone`,
     (inner) => `echo a # comment\n${inner}`,
+    (inner) => `true # '\n${inner}\n# '`,
     (inner) => `cat <<E\n$(${inner})\nE`,
     (inner) => `cat <<'E'\nx\nE\n${inner}`,
     (inner) => `cat <(${inner})`,
