@@ -61,7 +61,7 @@ export class AgentBench {
       const { pending, progress, snapshot } = output;
       pendings.push(pending);
       if (!respond) throw new Error(`nobody is there for ${JSON.stringify(pending)}`);
-      const outcome = { ...(await respond(pending, snapshot)), callId: pending.callId } as CallOutcome;
+      const outcome = { ...(await respond(pending, snapshot)), callId: pending.callId };
       output = await answerCalls(this.deps, { ...input, snapshot, progress, outcome });
     }
     this.snapshot = output.snapshot;
