@@ -139,10 +139,11 @@ function readText(text: string): Said {
 }
 
 const contextWords =
-  /context[_ ]length|context window|prompt is too long|maximum context|input token count|too many (?:input )?tokens|input is too long|exceeds? the (?:context|maximum number of tokens)/;
+  /context[_ ]length|context window|prompt is too long|maximum context|input token count|too many (?:input )?tokens|input is too long|exceeds? (?:the )?(?:context|maximum number of tokens)|maximum prompt length/;
 const keyWords = /api[ _]key[ _](?:not valid|invalid|expired)|invalid[ _]api[ _]key|api key not found/;
 const moneyWords =
-  /insufficient[_ ]quota|credit balance|insufficient[_ ](?:credits|balance|funds)|billing_(?:error|hard)|spend_limit|perday|per day/;
+  /insufficient[_ ]quota|credit balance|insufficient[_ ](?:credits|balance|funds)|billing_(?:error|hard)|spend_limit/;
+const dayWords = /perday|per day/;
 const modelWords =
   /model[_ ]not[_ ]found|no such model|model .{0,80}(?:not found|does not exist|is not supported|not a valid model)/;
 
@@ -152,7 +153,10 @@ function codeOf(status: number, said: Said, wait: number | undefined, namesModel
   if (status === 402) return 'llm.quota-exceeded';
   if (status === 403) return /moderat|flagged/.test(words) ? 'llm.invalid-request' : 'llm.authentication';
   if (status === 429) {
-    const spent = moneyWords.test(words) || (wait === undefined && words.includes('exceeded your current quota'));
+    const spent =
+      moneyWords.test(words) ||
+      dayWords.test(words) ||
+      (wait === undefined && words.includes('exceeded your current quota'));
     return spent ? 'llm.quota-exceeded' : 'llm.rate-limited';
   }
   if (status === 529 || (status >= 500 && /overload/.test(words))) return 'llm.overloaded';

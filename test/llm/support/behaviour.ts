@@ -206,7 +206,9 @@ export function behavesAsProvider({ model, open, path, keyless, withoutThinking 
     await withMock(long, (mock) =>
       withContractServer(
         async (received, response) => {
-          response.on('close', () => gone.abort());
+          response.on('close', () => {
+            if (!response.writableFinished) gone.abort();
+          });
           const sent = { method: 'POST', body: received.raw, headers: { 'content-type': 'application/json' } };
           const answer = await fetch(mock.url + received.path, { ...sent, signal: gone.signal });
           response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
