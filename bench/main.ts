@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<BenchRow[]>> = {
   ssh: async () => (await import('./ssh-step.ts')).benchSshStep(),
   rerun: async () => (await import('./cached-rerun.ts')).benchCachedRerun(),
   cli: async () => (await import('./cli-start.ts')).benchCliStart(),
+  map: async () => (await import('./repository-map.ts')).benchRepositoryMap(),
   footprint: async () => (await import('./footprint.ts')).benchFootprint(),
 };
 

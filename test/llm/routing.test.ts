@@ -172,8 +172,9 @@ describe('no model', () => {
 
 describe('a fallback chain', () => {
   it('goes to another provider before another model of the same', () => {
-    const chain = fallbackChain({}, [model('a/1', price(1, 1)), model('a/2', price(2, 2)), model('b/1', price(3, 3))]);
-    assert.deepEqual(chain, ['a/1', 'b/1', 'a/2']);
+    const listed = ['a/1', 'a/2', 'b/1', 'c/1'].map((name, index) => model(name, price(index, index)));
+    assert.deepEqual(fallbackChain({}, listed), ['a/1', 'b/1', 'c/1']);
+    assert.deepEqual(fallbackChain({}, listed, {}, 9), ['a/1', 'b/1', 'c/1', 'a/2']);
   });
 
   it('stays among the preferred models unless others are allowed', () => {
