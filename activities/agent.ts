@@ -15,6 +15,9 @@ import type { AgentSpec, CommandSettings, OpenedTurn, OpenTurnInput, ToolsCallIn
 import { demandClass } from '../db/classes.ts';
 import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
+import { createRepositoryMapper, type RepositoryMapper } from '../llm/context/repository-map/repository-map.ts';
+import type { SymbolStore } from '../llm/context/repository-map/symbol-cache.ts';
+import { TokenEstimator } from '../llm/context/tokens.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import { translateErrors } from './errors.ts';
 
@@ -23,15 +26,37 @@ export interface AgentDeps {
   blobs: BlobStore;
   database: Database;
   tools: ToolRegistry;
+  /** Where the definitions found in a project's files are kept. */
+  symbols(project: ProjectId): SymbolStore;
 }
 
 /** Long enough for a file written whole, short enough that a budget is not held up by it. */
 const answerTokens = 16_000;
+const mapTokens = 6_000;
 /** For commands before anything is planned: every machine has git. */
 const plainClass = 'git';
 
 /** What an agent's turn needs beside the model: its beginning, its tools, and what users say to it. */
-export function createAgentActivities({ stores, blobs, database, tools: registry }: AgentDeps) {
+export function createAgentActivities({ stores, blobs, database, tools: registry, symbols }: AgentDeps) {
+  const mappers = new Map<ProjectId, RepositoryMapper>();
+  /** The repository at a glance; empty for one that needs no map. */
+  const mapOf = async (
+    project: ProjectId,
+    store: SnapshotStore,
+    snapshot: SnapshotId,
+    model: string,
+    text: string,
+  ): Promise<string> => {
+    const mapper = mappers.get(project) ?? createRepositoryMapper(symbols(project));
+    mappers.set(project, mapper);
+    const reader = {
+      list: () => store.list(snapshot),
+      readMany: (paths: string[]) => store.readMany(snapshot, paths),
+    };
+    const map = await mapper.map(reader, { tokens: mapTokens, estimator: new TokenEstimator(model), text });
+    return map.text && `The repository's files with their most important definitions:\n\n${map.text}`;
+  };
+
   return translateErrors({
     /** Puts the prompt into the conversation and makes what stays the same for all calls of the turn. */
     async openTurn(input: OpenTurnInput): Promise<OpenedTurn> {
@@ -47,9 +72,11 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
       const spec: AgentSpec = { system, tools, maxTokens: answerTokens };
       const commands = await commandSettings(blobs, plan);
       await demandClass(database, commands.class);
+      // In the first message and not in the instructions: those stay the same while the files change.
+      const map = head === null ? await mapOf(job.project, store, snapshot, input.model, prompt) : '';
       return {
         spec: await blobs.put(JSON.stringify(spec)),
-        head: await addUserText(blobs, head, snapshot, prompt),
+        head: await addUserText(blobs, head, snapshot, map ? `${prompt}\n\n${map}` : prompt),
         commands,
       };
     },

@@ -1,20 +1,22 @@
 import { Context } from '@temporalio/activity';
-import { append, load } from '../agent/conversation.ts';
+import { ancestors, append, type HashedEntry } from '../agent/conversation.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { StepLogs } from '../blobs/step-logs.ts';
-import type { ConversationEntry, Spending } from '../contracts/agent.ts';
+import type { Spending } from '../contracts/agent.ts';
 import { HelixError } from '../contracts/error.ts';
-import { type LlmRequest, llmRequestSchema, type LlmResponse, type ModelInfo } from '../contracts/llm.ts';
+import { type LlmRequest, llmRequestSchema, type LlmResponse, type ModelInfo, type Usage } from '../contracts/llm.ts';
 import type { AgentSpec, ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
 import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
 import { findModelCall, recordAnswered, recordRefused, recordSent } from '../db/model-calls.ts';
 import { boundCall, type CallBound, mostPromptTokens } from '../llm/call-bound.ts';
+import { TokenEstimator } from '../llm/context/tokens.ts';
 import { costOf, modelInfo } from '../llm/models/catalog.ts';
 import type { LlmProvider } from '../llm/provider.ts';
 import type { ProviderPool } from '../llm/provider-pool.ts';
 import { parseModelName } from '../llm/routing/model-name.ts';
+import { fitConversation } from './compaction.ts';
 import { translateErrors } from './errors.ts';
 import { executionIdOf } from './execution-id.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -92,31 +94,34 @@ class ModelCall {
         return { kind: 'wait', waitMs, reason: (error as HelixError).message, spent: spentOn(lost) };
       throw error;
     }
-    return await this.keep(response, model, lost, Date.now() - startedAt);
+    return await this.keep(response, request, entries.at(-1)!.hash, model, lost, Date.now() - startedAt);
   }
 
+  /** The request, and the conversation in it: the one asked for, or what fits of it. */
   private async request(
     name: string,
     model: ModelInfo | undefined,
-  ): Promise<{ request: LlmRequest; entries: ConversationEntry[] }> {
-    const { blobs } = this.deps;
+  ): Promise<{ request: LlmRequest; entries: readonly HashedEntry[] }> {
+    const { blobs, tools } = this.deps;
     const content = await blobs.get(this.input.spec);
     if (!content) throw new HelixError('internal', `the agent ${this.input.spec} is not in the blob store any more`);
     const spec = JSON.parse(content.toString()) as AgentSpec;
-    const entries = await load(blobs, this.input.head);
-    const request = llmRequestSchema.parse({
-      model: name,
-      system: spec.system,
-      messages: entries.map((entry) => entry.message),
-      tools: this.deps.tools.definitions(spec.tools),
-      maxTokens: Math.min(spec.maxTokens, model?.maxOutputTokens ?? Infinity),
+    const maxTokens = Math.min(spec.maxTokens, model?.maxOutputTokens ?? Infinity);
+    const fixed = { system: spec.system, tools: tools.definitions(spec.tools) };
+    const entries = await fitConversation(blobs, await ancestors(blobs, this.input.head), fixed, {
+      name: this.input.model,
+      info: model,
+      maxTokens,
     });
-    return { request, entries };
+    // The messages were checked when they were made: checking thousands again with every call would take longer than the call.
+    const messages = entries.map(({ entry }) => entry.message);
+    const defaults = llmRequestSchema.parse({ model: name, messages: messages.slice(-1), ...fixed, maxTokens });
+    return { request: { ...defaults, messages }, entries };
   }
 
   private bound(
     request: LlmRequest,
-    entries: ConversationEntry[],
+    entries: readonly HashedEntry[],
     model: ModelInfo | undefined,
     lost: { usd: number; tokens: number },
   ): CallBound | string {
@@ -159,13 +164,16 @@ class ModelCall {
 
   private async keep(
     response: LlmResponse,
+    request: LlmRequest,
+    head: string,
     model: ModelInfo | undefined,
     lost: { usd: number; tokens: number },
     durationMs: number,
   ): Promise<ModelCallResult> {
     const { blobs, database } = this.deps;
-    const { head, snapshot, jobId, title } = this.input;
-    const { usage, message, stopReason } = response;
+    const { snapshot, jobId, title } = this.input;
+    const { message, stopReason } = response;
+    const usage = reported(response, request, this.input.model);
     const usd = costOf(usage, model?.price) ?? null;
     const at = new Date().toISOString();
     const call = { model: this.input.model, usage, costUsd: usd };
@@ -220,9 +228,17 @@ function spentOn(lost: { usd: number; tokens: number }): Spending {
   return { calls: 0, inputTokens: 0, outputTokens: lost.tokens, cacheReadTokens: 0, usd: lost.usd };
 }
 
+/** What the provider counted; for one that counts nothing, an estimate. */
+function reported({ usage, message }: LlmResponse, request: LlmRequest, model: string): Usage {
+  if (usage.input + usage.output > 0) return usage;
+  const estimator = new TokenEstimator(model);
+  return { ...usage, input: estimator.request(request), output: estimator.message(message) };
+}
+
 /** What the provider itself counted for the conversation up to its own last message. */
-function counted(entries: ConversationEntry[]): { messages: number; tokens: number } | undefined {
-  const index = entries.findLastIndex((entry) => entry.call !== undefined);
-  const usage = entries[index]?.call?.usage;
-  return usage && { messages: index + 1, tokens: usage.input + usage.output };
+function counted(entries: readonly HashedEntry[]): { messages: number; tokens: number } | undefined {
+  const index = entries.findLastIndex(({ entry }) => entry.call !== undefined);
+  const usage = entries[index]?.entry.call?.usage;
+  // A provider that reports nothing has counted nothing.
+  return usage && usage.input > 0 ? { messages: index + 1, tokens: usage.input + usage.output } : undefined;
 }

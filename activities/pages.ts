@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { HelixError } from '../contracts/error.ts';
 import { translateErrors } from './errors.ts';
 
@@ -19,6 +20,7 @@ export function createPageActivities() {
       const address = URL.canParse(url) ? new URL(url) : undefined;
       if (!address || !['http:', 'https:'].includes(address.protocol))
         throw new HelixError('usage.invalid', `${url} is no http or https address`);
+      await refuseLinkLocal(address);
       const response = await fetch(address, {
         redirect: 'manual',
         headers: { accept: 'text/html, text/*, application/json;q=0.9, */*;q=0.1', 'user-agent': 'HelixCode' },
@@ -40,6 +42,14 @@ export function createPageActivities() {
       return { status: response.status, mediaType, body: await readSome(response) };
     },
   });
+}
+
+/** Where clouds give a machine its own credentials: no page ever stands there. */
+async function refuseLinkLocal(address: URL): Promise<void> {
+  const host = address.hostname.replace(/^\[|\]$/g, '');
+  const addresses = await lookup(host, { all: true }).catch(() => []);
+  if (!addresses.some((one) => /^(169\.254\.|fe[89ab][0-9a-f]:|fd00:ec2:)/i.test(one.address))) return;
+  throw new HelixError('usage.invalid', `${address.hostname} is a link-local address, where there are no pages`);
 }
 
 async function readSome(response: Response): Promise<string> {

@@ -50,7 +50,7 @@ export class ModelService {
   }
 
   async list(): Promise<ModelList> {
-    const configured = this.pool.configured();
+    const configured = await this.pool.configured();
     const providers = await Promise.all(
       providerNames.map(async (name) => {
         if (!configured.includes(name)) return { name, configured: false, models: knownModels(name) };
@@ -96,7 +96,7 @@ export class ModelService {
 
   private async usual(): Promise<string | undefined> {
     if (this.config.model !== undefined) return this.config.model;
-    const [only, ...others] = this.pool.configured();
+    const [only, ...others] = await this.pool.configured();
     if (only === undefined || others.length > 0) return undefined;
     const usual = usualModels[only];
     if (usual !== undefined) return `${only}/${usual}`;

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { TokenStore } from './auth/token-store.ts';
 import type { LlmProvider } from './provider.ts';
 import { openProvider, providerNames } from './providers/registry.ts';
 import { resolveSecret } from './secret.ts';
@@ -8,18 +9,29 @@ type ProviderSettings = Config['llm']['anthropic'];
 /** The providers of the configuration, each opened when it is first asked for. */
 export class ProviderPool {
   private readonly config: Config['llm'];
+  /** Tokens of the providers that one logs in to. */
+  readonly tokens: TokenStore;
   private readonly open = new Map<string, Promise<LlmProvider>>();
 
-  constructor(config: Config['llm']) {
+  constructor(config: Config['llm'], tokens: TokenStore) {
     this.config = config;
+    this.tokens = tokens;
   }
 
-  /** Names of the providers that somebody has given a key or an address. */
-  configured(): string[] {
-    return providerNames.filter((name) => {
-      const { apiKey, baseUrl } = this.settings(name) ?? {};
-      return apiKey !== undefined || baseUrl !== undefined;
-    });
+  /** Names of the providers that somebody has given a key or an address, or has logged in to. */
+  async configured(): Promise<string[]> {
+    const known = await Promise.all(
+      providerNames.map(async (name) => {
+        const { apiKey, baseUrl } = this.settings(name) ?? {};
+        return apiKey !== undefined || baseUrl !== undefined || (await this.isLoggedIn(name));
+      }),
+    );
+    return providerNames.filter((_, index) => known[index]);
+  }
+
+  /** Forgets a provider that was opened, so that it is opened anew with what is configured now. */
+  forget(name: string): void {
+    this.open.delete(name);
   }
 
   /** Throws `usage.invalid` for an unknown provider, `llm.not-configured` for one without a key. */
@@ -38,6 +50,11 @@ export class ProviderPool {
     await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)));
   }
 
+  private async isLoggedIn(name: string): Promise<boolean> {
+    const token = await this.tokens.get(name).catch(() => undefined);
+    return token !== undefined;
+  }
+
   private settings(name: string): ProviderSettings | undefined {
     return (this.config as unknown as Record<string, ProviderSettings | undefined>)[name];
   }
@@ -48,6 +65,7 @@ export class ProviderPool {
       apiKey: apiKey === undefined ? undefined : resolveSecret(`llm.${name}.apiKey`, apiKey),
       baseUrl,
       timeoutMs,
+      tokens: this.tokens,
     });
   }
 }

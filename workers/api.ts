@@ -3,6 +3,7 @@ import { createApi } from '../api/app.ts';
 import { serveApi } from '../api/server.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
+import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { ModelService } from '../llm/model-service.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { type Role, runRoles } from './support/role.ts';
@@ -13,7 +14,10 @@ export async function startApi(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, logger, webUrl } = foundation;
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const { timeoutMs: stepTimeoutMs, nodeWaitMs } = config.step;
-  const models = new ModelService(new ProviderPool(config.llm), config.llm);
+  const models = new ModelService(
+    new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens'))),
+    config.llm,
+  );
   const app = createApi({
     database,
     jobs: createJobControl({

@@ -4,6 +4,7 @@ import { createPageActivities } from '../activities/pages.ts';
 import { createSourceActivities } from '../activities/sources.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
 import type { Config } from '../config/schema.ts';
+import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { modelTaskQueue, sourceTaskQueue } from '../workflows/task-queues.ts';
 import type { Foundation } from './support/foundation.ts';
@@ -12,7 +13,7 @@ import { type Role, runRoles, workerRole } from './support/role.ts';
 /** Calls to the outside: the repositories that sources come from and results go to, pages, and models, each provider on a task queue of its own. */
 export async function startIntegrations(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, stores } = foundation;
-  const pool = new ProviderPool(config.llm);
+  const pool = new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')));
   const common = { connection, namespace: config.temporal.namespace, shutdownGraceTime: '5s' } as const;
   const workers = await Promise.all([
     Worker.create({
@@ -22,7 +23,7 @@ export async function startIntegrations(foundation: Foundation): Promise<Role> {
       maxConcurrentActivityTaskExecutions: 10,
       maxHeartbeatThrottleInterval: '500ms',
     }),
-    ...pool.configured().map((provider) =>
+    ...(await pool.configured()).map((provider) =>
       Worker.create({
         ...common,
         taskQueue: modelTaskQueue(provider),

@@ -5,6 +5,7 @@ import { createPreparationActivities } from '../activities/preparation.ts';
 import { createRecordActivities } from '../activities/records.ts';
 import { createReportActivities } from '../activities/reports.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
+import { createSymbolStore } from '../activities/symbol-store.ts';
 import { temporalConnection } from '../config/temporal-profile.ts';
 import { registerSearchAttributes } from '../infra/temporal/search-attributes.ts';
 import { orchestratorTaskQueue } from '../workflows/task-queues.ts';
@@ -26,7 +27,13 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
       ...createRecordActivities({ database, webUrl }),
       ...createAnalysisActivities({ stores, blobs, database }),
       ...createPreparationActivities({ database, blobs, logs, stores }),
-      ...createAgentActivities({ stores, blobs, database, tools: createToolRegistry() }),
+      ...createAgentActivities({
+        stores,
+        blobs,
+        database,
+        tools: createToolRegistry(),
+        symbols: (project) => createSymbolStore(foundation.path('cache', 'symbols', project)),
+      }),
       ...createReportActivities({ stores, blobs, database }),
     },
     // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.

@@ -39,8 +39,9 @@ const { fetchPage } = proxyActivities<ReturnType<typeof createPageActivities>>({
   retry: { maximumAttempts: 3 },
 });
 
-/** A provider that is away for this many attempts (a quarter of an hour) is given up for the next model. */
-const attemptsPerModel = 20;
+/** A quarter of an hour for the last model there is, a quarter of a minute for one that another can stand in for. */
+const attemptsOfLastModel = 20;
+const attemptsBeforeNextModel = 6;
 const defaultCommandTimeoutMs = 10 * 60_000;
 const deepestDelegation = 2;
 const emptyAnswersInARow = 3;
@@ -192,7 +193,7 @@ class AgentTurn {
         initialInterval: '500ms',
         backoffCoefficient: 2,
         maximumInterval: '60s',
-        maximumAttempts: attemptsPerModel,
+        maximumAttempts: this.modelIndex + 1 < this.input.models.length ? attemptsBeforeNextModel : attemptsOfLastModel,
       },
       cancellationType: 'TRY_CANCEL',
       summary: `${model}: ${this.input.title}`.slice(0, 200),
@@ -280,11 +281,11 @@ class AgentTurn {
     text: string,
     choices: string[],
   ): Promise<CallOutcome> {
-    if (!this.state.outcomeOf(callId)) {
+    if (!this.state.outcomeOf(kind, callId)) {
       await this.event({ type: 'agent.asks', ...this.identity(), callId, kind, text, choices });
-      await condition(() => this.state.outcomeOf(callId) !== undefined);
+      await condition(() => this.state.outcomeOf(kind, callId) !== undefined);
     }
-    return this.state.outcomeOf(callId)!;
+    return this.state.outcomeOf(kind, callId)!;
   }
 
   private async runCommand(pending: Extract<PendingCall, { type: 'step' }>): Promise<CallOutcome> {

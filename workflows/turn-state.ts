@@ -13,18 +13,21 @@ export class TurnState {
 
   /** The first decision on a call is final. With `always`, what fits the rule is not asked for again in this turn. */
   decide(callId: string, allowed: boolean, reason?: string, always?: PermissionRule): void {
-    if (this.outcomes.has(callId)) return;
-    this.outcomes.set(callId, { callId, type: 'approval', allowed, ...(reason ? { reason } : {}) });
+    const key = `approval ${callId}`;
+    if (this.outcomes.has(key)) return;
+    this.outcomes.set(key, { callId, type: 'approval', allowed, ...(reason ? { reason } : {}) });
     if (always)
       this.permissions = { ...this.permissions, rules: [...this.permissions.rules, { ...always, decision: 'allow' }] };
   }
 
   answer(callId: string, answer: string): void {
-    if (!this.outcomes.has(callId)) this.outcomes.set(callId, { callId, type: 'question', answer });
+    const key = `question ${callId}`;
+    if (!this.outcomes.has(key)) this.outcomes.set(key, { callId, type: 'question', answer });
   }
 
-  outcomeOf(callId: string): CallOutcome | undefined {
-    return this.outcomes.get(callId);
+  /** One call may wait for both, one after the other. */
+  outcomeOf(type: 'approval' | 'question', callId: string): CallOutcome | undefined {
+    return this.outcomes.get(`${type} ${callId}`);
   }
 
   steer(text: string): void {

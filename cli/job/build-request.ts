@@ -39,7 +39,9 @@ export async function buildRequest(
   throw new HelixError('usage.invalid', issues.join('; '));
 }
 
-function agentOptions(options: RequestOptions): Pick<JobRequest, 'model' | 'permissions' | 'budget'> {
+function agentOptions(
+  options: RequestOptions,
+): Pick<JobRequest, 'model' | 'fallbackModels' | 'permissions' | 'budget'> {
   const { model, permissions, allow, deny } = options;
   const rules = [
     ...allow.map((text) => parseRule('--allow', 'allow', text)),
@@ -48,6 +50,9 @@ function agentOptions(options: RequestOptions): Pick<JobRequest, 'model' | 'perm
   const budget = parseBudget(options);
   return {
     ...(model === undefined ? {} : { model: model === false ? null : model }),
+    ...(options.fallback === undefined
+      ? {}
+      : { fallbackModels: options.fallback.split(',').map((name) => name.trim()) }),
     ...(permissions === undefined && rules.length === 0
       ? {}
       : { permissions: { mode: (permissions ?? 'auto') as PermissionMode, rules } }),

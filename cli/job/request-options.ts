@@ -15,6 +15,7 @@ export interface RequestOptions extends GlobalOptions {
   idempotencyKey?: string;
   /** False for --no-model. */
   model?: string | false;
+  fallback?: string;
   permissions?: string;
   allow: string[];
   deny: string[];
@@ -44,6 +45,7 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
     )
     .option('--approve', 'wait for an approval of the plan')
     .option('--model <provider/model>', 'the language model for the goal (default: the configured one)')
+    .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
     .option('--no-model', 'ask no model, only do what needs none')
     .option(
       '--permissions <mode>',

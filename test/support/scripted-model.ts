@@ -1,8 +1,8 @@
 import { LLMock } from '@copilotkit/aimock';
 import type { ChatCompletionRequest, FixtureResponse } from '@copilotkit/aimock';
 
-/** What the model says next: words, or calls of tools. */
-export type ModelMove = string | { tool: string; args: unknown }[];
+/** What the model does next: words, calls of tools, or a refusal by HTTP status. */
+export type ModelMove = string | { tool: string; args: unknown }[] | { status: number; retryAfter?: number };
 
 export interface ScriptedModel {
   url: string;
@@ -31,6 +31,10 @@ export async function withScriptedModel<T>(
     });
     const usage = { input_tokens: Math.ceil(JSON.stringify(request.messages).length / 4), output_tokens: 20 };
     if (typeof said === 'string') return { content: said, usage };
+    if (!Array.isArray(said)) {
+      const type = said.status === 529 ? 'overloaded_error' : 'rate_limit_error';
+      return { error: { message: 'no', type }, ...said };
+    }
     return {
       usage,
       toolCalls: said.map(({ tool, args }) => ({

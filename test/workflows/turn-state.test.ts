@@ -6,7 +6,7 @@ describe('what users say to an agent', () => {
     const state = new TurnState({ mode: 'ask', rules: [] });
     state.decide('c1', false, 'too dangerous');
     state.decide('c1', true);
-    assert.deepEqual(state.outcomeOf('c1'), {
+    assert.deepEqual(state.outcomeOf('approval', 'c1'), {
       callId: 'c1',
       type: 'approval',
       allowed: false,
@@ -14,8 +14,8 @@ describe('what users say to an agent', () => {
     });
     state.answer('c2', 'blue');
     state.answer('c2', 'red');
-    assert.deepEqual(state.outcomeOf('c2'), { callId: 'c2', type: 'question', answer: 'blue' });
-    assert.equal(state.outcomeOf('c3'), undefined);
+    assert.deepEqual(state.outcomeOf('question', 'c2'), { callId: 'c2', type: 'question', answer: 'blue' });
+    assert.equal(state.outcomeOf('approval', 'c2'), undefined);
   });
 
   it('remembers what is not to be asked for again, as an allowance whatever the rule said', () => {
