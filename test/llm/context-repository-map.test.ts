@@ -205,6 +205,13 @@ describe('a repository map', function () {
     assert.deepEqual(linesOf(map, 'src/clock.ts'), ['1 class Clock', '2 now(): number'], map.text);
   });
 
+  it('shows all of a file that is named, also what nothing refers to', async () => {
+    const names = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth'];
+    const lonely = names.map((name) => `export function ${name}Step() {}\n`).join('');
+    const map = await draw({ ...services, 'src/lonely.ts': lonely }, { tokens: 80, text: 'src/lonely.ts is slow' });
+    assert.equal(linesOf(map, 'src/lonely.ts').length, 6, map.text);
+  });
+
   it('does not take a parameter for a function of that name in another module', async () => {
     const files: Files = {
       'a.ts': 'function options() { return 1; }\nexport const unused = 1;\noptions();\n',
@@ -253,6 +260,24 @@ describe('a repository map', function () {
     assert.equal(next.parsed, 1);
     assert.equal(next.text, (await draw(changed)).text);
     assert.equal((await draw(services, {}, store)).parsed, 0, 'the other branch is still there');
+  });
+
+  it('keeps the files of two branches that differ in all of them', async () => {
+    const store = memoryStore();
+    const branch = (name: string): Files =>
+      Object.fromEntries(
+        Array.from({ length: 300 }, (_, index) => [`f${index}.go`, `package f\nfunc ${name}${index}() {}\n`]),
+      );
+    await draw(branch('A'), {}, store);
+    assert.equal((await draw(branch('B'), {}, store)).parsed, 300);
+    const { parsed } = await draw(branch('A'), {}, store);
+    assert.ok(parsed < 100, `${parsed} parsed again`);
+    await draw(branch('C'), {}, store);
+    const kept = [...store.texts.values()].reduce(
+      (sum, text) => sum + Object.keys(JSON.parse(text) as object).length,
+      0,
+    );
+    assert.ok(kept <= 600, `${kept} files are kept`);
   });
 
   it('reads nothing when all is cached, and asks the store nothing when it was just asked', async () => {
