@@ -20,11 +20,12 @@ const { quoteTaskFailures } = proxyActivities<ReturnType<typeof createReportActi
   summary: 'Quote what failed',
 });
 
-const mostModelCalls = 200;
+/** Of one turn: what its history can hold, with room to spare. */
+export const mostModelCalls = 3_000;
 const mostRepairs = 3;
 
 const readingTools = ['read', 'list', 'search', 'git-history', 'read-output', 'plan', 'ask-user', 'fetch'];
-const allTools = [...readingTools, 'edit', 'write', 'apply-patch', 'delete', 'move', 'run', 'test', 'delegate'];
+export const allTools = [...readingTools, 'edit', 'write', 'apply-patch', 'delete', 'move', 'run', 'test', 'delegate'];
 
 /** Sources and the plan that goes with them. */
 export interface Work {
