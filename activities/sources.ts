@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { HelixError } from '../contracts/error.ts';
 import { jobBranch } from '../contracts/derived.ts';
-import type { ImportedSource, ProjectId, Source } from '../contracts/snapshot.ts';
+import type { ImportedSource, ProjectId, SnapshotId, Source } from '../contracts/snapshot.ts';
 import type { Published, PublishInput } from '../contracts/workflow.ts';
 import { publishBranch } from '../snapshots/publish.ts';
 import { importSource } from '../snapshots/source.ts';
@@ -20,6 +20,13 @@ export function createSourceActivities({ stores, blobs }: SourceDeps) {
     async importSource({ project, source }: { project: ProjectId; source: Source }): Promise<ImportedSource> {
       const store = await stores(project);
       return await withHeartbeat((signal) => importSource(store, source, { signal }));
+    },
+
+    /** Blob hash of the patch between two snapshots; null when they are the same. */
+    async makePatch(input: { project: ProjectId; from: SnapshotId; to: SnapshotId }): Promise<string | null> {
+      const store = await stores(input.project);
+      const changes = await store.patch(input.from, input.to);
+      return changes.length > 0 ? await blobs.put(changes) : null;
     },
 
     /** Makes the job's branch in a local repository, and the patch from its source to its result. Safe to repeat. */

@@ -9,6 +9,7 @@ import { unknownRoute } from './middleware/not-found.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { answerRoutes } from './routes/answers.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
+import { chatRoutes } from './routes/chats.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobActionRoutes } from './routes/job-actions.ts';
@@ -30,6 +31,7 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     healthRoutes(deps),
     jobRoutes(deps),
     jobActionRoutes(deps),
+    chatRoutes(deps),
     eventRoutes(deps, feed, timings),
     stepRoutes(deps, feed),
     answerRoutes(deps, feed),

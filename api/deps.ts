@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AgentMessage } from '../contracts/agent.ts';
-import type { ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
+import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent, StartedJob } from '../contracts/api.ts';
+import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
 import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
 import type { Database } from '../db/database.ts';
@@ -20,9 +21,22 @@ export interface JobControl {
   tellAgent(jobId: string, message: AgentMessage): Promise<void>;
 }
 
+/** What chats take beside the messages of jobs. All throw `job.not-found` and `job.wrong-state`. */
+export interface ChatControl {
+  say(jobId: string, message: ChatMessage): Promise<void>;
+  undo(jobId: string, undo: ChatUndo): Promise<void>;
+  /** Returns the branch, null when nothing has changed or the source is remote. */
+  publish(jobId: string): Promise<string | null>;
+  /** Blob hash of the changes since a checkpoint, by default the source; null for none. */
+  patch(jobId: string, since?: string): Promise<string | null>;
+  fork(jobId: string, fork: ChatFork): Promise<StartedJob>;
+}
+
 export interface ModelControl {
   list(): Promise<ModelList>;
   test(test: ModelTest, signal: AbortSignal): AsyncIterable<ModelTestEvent>;
+  /** Logs in to a provider with a browser; the signal ends it. */
+  login(request: LoginRequest, signal: AbortSignal): AsyncIterable<LoginEvent>;
 }
 
 export interface NodeControl {
@@ -43,6 +57,7 @@ export interface StepLog {
 export interface ApiDeps {
   database: Database;
   jobs: JobControl;
+  chats: ChatControl;
   nodes: NodeControl;
   models: ModelControl;
   /** The content of a blob by its hash; undefined when there is none. */

@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'status', summary: 'list the processes of the stack', load: () => import('./commands/status.ts') },
   { name: 'run', summary: 'run a job on a repository', load: () => import('./commands/run.ts') },
+  {
+    name: 'chat',
+    summary: 'talk with an agent about a repository, message by message',
+    load: () => import('./commands/chat.ts'),
+  },
   { name: 'jobs', summary: 'list jobs, newest first', load: () => import('./commands/jobs.ts') },
   {
     name: 'show',
@@ -97,6 +102,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'diff', summary: 'print what a job has changed, as a patch', load: () => import('./commands/diff.ts') },
   { name: 'apply', summary: "apply a job's changes to your working tree", load: () => import('./commands/apply.ts') },
+  {
+    name: 'login',
+    summary: 'log in to a provider of language models with a browser',
+    load: () => import('./commands/login.ts'),
+  },
   { name: 'models', summary: 'list language models, and ask one', load: () => import('./commands/models.ts') },
   {
     name: 'nodes',

@@ -8,6 +8,10 @@ import {
   modelListSchema,
   type ModelTest,
   type ModelTestEvent,
+  modelTestEventSchema,
+  type LoginEvent,
+  loginEventSchema,
+  type LoginRequest,
   jobPageSchema,
   nodeListSchema,
   type StartedJob,
@@ -15,13 +19,14 @@ import {
   stepListSchema,
 } from '../contracts/api.ts';
 import type { AgentMessage } from '../contracts/agent.ts';
+import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema } from '../contracts/chat.ts';
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
 import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
 import { readJsonLines } from './json-lines.ts';
-import { testModel } from './test-model.ts';
+import { postForLines } from './post-for-lines.ts';
 import { watchJob, type WatchOptions } from './watch-job.ts';
 
 /** The API as functions. Each throws the HelixError that the server sent, or `stack.unreachable` when none answers. */
@@ -38,6 +43,16 @@ export interface HelixClient {
   cancel(jobId: string): Promise<void>;
   rollback(jobId: string, checkpointId: string): Promise<void>;
   tellAgent(jobId: string, message: AgentMessage): Promise<void>;
+  /** Says something in a chat; what comes of it are events. */
+  say(jobId: string, message: ChatMessage): Promise<void>;
+  undo(jobId: string, undo: ChatUndo): Promise<void>;
+  /** Puts a chat's files on its branch; null when nothing has changed or the source is remote. */
+  publish(jobId: string): Promise<string | null>;
+  /** The changes of a chat since a checkpoint, by default the source; empty when there are none. */
+  readChanges(jobId: string, since?: string): Promise<Buffer>;
+  forkChat(jobId: string, fork?: ChatFork): Promise<StartedJob>;
+  /** Logs in to a provider: what the user has to do, then that it is done. */
+  login(request: LoginRequest, options?: { signal?: AbortSignal }): AsyncGenerator<LoginEvent>;
   listModels(): Promise<ModelList>;
   /** Throws what the server or the provider said. */
   testModel(test: ModelTest, options?: { signal?: AbortSignal }): AsyncGenerator<ModelTestEvent>;
@@ -62,6 +77,14 @@ export function createClient(baseUrl: string): HelixClient {
   const post = async (path: string, body: unknown = {}) => {
     await http.send(path, { method: 'POST', body });
   };
+  const bytes = async (path: string): Promise<Buffer> => {
+    const response = await http.send(path);
+    return Buffer.from(
+      await response.arrayBuffer().catch((error: unknown) => {
+        throw http.unreachable(error);
+      }),
+    );
+  };
   return {
     health: () => http.json(z.object({ status: z.string() }), '/health'),
     startJob: (request) => http.json(startedJobSchema, '/jobs', { method: 'POST', body: request }),
@@ -74,8 +97,15 @@ export function createClient(baseUrl: string): HelixClient {
     cancel: (jobId) => post(`${job(jobId)}/cancel`),
     rollback: (jobId, checkpointId) => post(`${job(jobId)}/rollback`, { checkpointId }),
     tellAgent: (jobId, message) => post(`${job(jobId)}/agent`, message),
+    say: (jobId, message) => post(`${job(jobId)}/say`, message),
+    undo: (jobId, undo) => post(`${job(jobId)}/undo`, undo),
+    publish: async (jobId) =>
+      (await http.json(publishedBranchSchema, `${job(jobId)}/publish`, { method: 'POST', body: {} })).branch,
+    readChanges: (jobId, since) => bytes(`${job(jobId)}/changes${query({ since })}`),
+    forkChat: (jobId, fork = {}) => http.json(startedJobSchema, `${job(jobId)}/fork`, { method: 'POST', body: fork }),
+    login: (request, options = {}) => postForLines(http, '/models/login', request, loginEventSchema, options.signal),
     listModels: () => http.json(modelListSchema, '/models'),
-    testModel: (test, options = {}) => testModel(http, test, options.signal),
+    testModel: (test, options = {}) => postForLines(http, '/models/test', test, modelTestEventSchema, options.signal),
     readEvents: async (jobId, page = {}) =>
       (await http.json(eventPageSchema, `${job(jobId)}/events${query(page)}`)).events,
     watchJob: (jobId, options = {}) => watchJob(http, encodeURIComponent(jobId), options),
@@ -88,14 +118,7 @@ export function createClient(baseUrl: string): HelixClient {
       });
       for await (const line of readJsonLines(chunks)) yield answerPieceSchema.parse(line);
     },
-    readArtifact: async (jobId, name) => {
-      const response = await http.send(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`);
-      return Buffer.from(
-        await response.arrayBuffer().catch((error: unknown) => {
-          throw http.unreachable(error);
-        }),
-      );
-    },
+    readArtifact: (jobId, name) => bytes(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`),
     listNodes: async () => (await http.json(nodeListSchema, '/nodes')).nodes,
     addNode: (registration) => http.json(nodeRecordSchema, '/nodes', { method: 'POST', body: registration }),
     removeNode: async (name) => {

@@ -51,6 +51,24 @@ export const modelTestEventSchema = z.discriminatedUnion('type', [
 ]);
 export type ModelTestEvent = z.infer<typeof modelTestEventSchema>;
 
+export const loginRequestSchema = z.strictObject({ provider: z.enum(['qwen', 'copilot']) });
+export type LoginRequest = z.infer<typeof loginRequestSchema>;
+
+/** One line of a login: what the user has to do in a browser, then that it is done. */
+export const loginEventSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('code'),
+    userCode: z.string(),
+    address: z.string(),
+    /** The address with the code in it. */
+    completeAddress: z.string().optional(),
+    expiresAt: z.iso.datetime(),
+  }),
+  z.object({ type: z.literal('done'), provider: z.string() }),
+  z.object({ type: z.literal('error'), code: z.string(), message: z.string() }),
+]);
+export type LoginEvent = z.infer<typeof loginEventSchema>;
+
 /** One line of a model's answer as it comes. */
 export const answerPieceSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { spendingSchema } from './agent.ts';
 import { checkpointSchema, jobResultSchema, modeSchema, phaseResultSchema } from './job.ts';
 
 const step = { executionId: z.string(), taskId: z.string(), phase: modeSchema, title: z.string() };
@@ -65,12 +66,25 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
     callId: z.string(),
     kind: z.enum(['approval', 'question']),
     text: z.string(),
+    /** Of an approval. */
+    tool: z.string().optional(),
     choices: z.array(z.string()),
   }),
   /** A provider's limit: the agent goes on at `until`. */
   z.object({ type: z.literal('agent.limited'), ...turn, reason: z.string(), until: z.iso.datetime() }),
   /** The budget is used up: the agent goes on when it is raised. */
   z.object({ type: z.literal('agent.out-of-budget'), ...turn, reason: z.string() }),
+  /** A message of a chat is taken up; `text` is its beginning. */
+  z.object({ type: z.literal('chat.asked'), messageId: z.string(), text: z.string() }),
+  /** The chat waits for the next message. `text` is the beginning of the last words, or why it failed; `checkpoint` what the message led to. */
+  z.object({
+    type: z.literal('chat.answered'),
+    messageId: z.string(),
+    status: z.enum(['done', 'limit', 'stopped', 'refused', 'failed']),
+    text: z.string(),
+    checkpoint: z.string(),
+    spending: spendingSchema,
+  }),
   z.object({ type: z.literal('note'), level: z.enum(['info', 'warning', 'error']), message: z.string() }),
 ]);
 export type JobEventData = z.infer<typeof jobEventDataSchema>;

@@ -12,6 +12,8 @@ export const jobIdSchema = z.string().regex(/^job-[a-z0-9]{12}$/, 'a job id look
 
 /** What a user asks for. */
 export const jobRequestSchema = z.object({
+  /** A chat waits for messages instead of carrying a goal through modes; its steps and checkpoints count as those of its first mode. Default: a job. */
+  kind: z.enum(['job', 'chat']).optional(),
   source: sourceSchema,
   goal: z.string().max(10_000).default(''),
   modes: z

@@ -4,7 +4,7 @@ import type { JobEventData } from './event.ts';
 import type { Recipe } from './recipe.ts';
 import type { ImportedSource, ProjectId, SnapshotId, Source } from './snapshot.ts';
 import type { Command, StepEnd, StepSpec } from './step.ts';
-import type { Budget, Permissions, Spending, ToolsInput } from './agent.ts';
+import type { Budget, PermissionRule, Permissions, Spending, ToolsInput } from './agent.ts';
 import type { StopReason } from './llm.ts';
 import type { Task } from './plan.ts';
 
@@ -12,6 +12,30 @@ export interface DevJobInput {
   jobId: string;
   project: ProjectId;
   request: JobRequest;
+}
+
+/** A checkpoint of a chat with the head of its conversation; null before the first message. */
+export interface ChatPoint extends Checkpoint {
+  head: string | null;
+}
+
+/** What a chat goes on from, in a new run or as a fork. */
+export interface ChatSoFar {
+  imported: ImportedSource;
+  /** The first is the source, the last is now; old ones between may be missing. */
+  points: ChatPoint[];
+  model: string;
+  /** What the user has allowed for good. */
+  rules: PermissionRule[];
+  /** Ids of the last messages: one that comes again is no new one. */
+  heard: string[];
+  turns: number;
+  budget: Budget;
+  spent: Spending;
+}
+
+export interface ChatInput extends DevJobInput {
+  soFar?: ChatSoFar;
 }
 
 /** What every mode works on. `baseline` holds outcomes of tasks that already ran on this very snapshot. */
@@ -188,6 +212,8 @@ export interface AgentTurnResult {
   spending: Spending;
   /** By what users have raised the budget meanwhile. */
   raised: Budget;
+  /** What users have allowed from now on; absent when nothing. */
+  allowed?: PermissionRule[];
 }
 
 /** What stays the same from call to call of a turn: a blob, so that histories hold its hash. */

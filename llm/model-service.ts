@@ -1,7 +1,8 @@
 import type { Config } from '../config/schema.ts';
-import type { ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
+import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
 import { llmRequestSchema, type ModelInfo } from '../contracts/llm.ts';
+import { type Issuers, login } from './login.ts';
 import { costOf, knownModels, modelInfo, nearestModels } from './models/catalog.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import { providerNames } from './providers/registry.ts';
@@ -28,10 +29,12 @@ const testTokens = 4_096;
 export class ModelService {
   private readonly pool: ProviderPool;
   private readonly config: Config['llm'];
+  private readonly issuers: Issuers;
 
-  constructor(pool: ProviderPool, config: Config['llm']) {
+  constructor(pool: ProviderPool, config: Config['llm'], issuers: Issuers = {}) {
     this.pool = pool;
     this.config = config;
+    this.issuers = issuers;
   }
 
   /**
@@ -92,6 +95,11 @@ export class ModelService {
         durationMs: elapsed(),
       };
     }
+  }
+
+  /** See `login`. */
+  login(request: LoginRequest, signal: AbortSignal): AsyncGenerator<LoginEvent> {
+    return login(this.pool, request, signal, this.issuers);
   }
 
   private async usual(): Promise<string | undefined> {

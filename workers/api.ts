@@ -1,6 +1,7 @@
 import { Client } from '@temporalio/client';
 import { createApi } from '../api/app.ts';
 import { serveApi } from '../api/server.ts';
+import { createChatControl } from '../api/temporal/chat-control.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
@@ -27,6 +28,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
       defaults: { stepTimeoutMs, nodeWaitMs },
       chooseModels: (wish, fallback) => models.choose(wish, fallback),
     }),
+    chats: createChatControl({ client, database, webUrl, chooseModels: (wish) => models.choose(wish, []) }),
     models,
     nodes: createNodeControl(client),
     readBlob: (hash) => blobs.get(hash),

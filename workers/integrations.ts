@@ -5,6 +5,7 @@ import { createSourceActivities } from '../activities/sources.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
 import type { Config } from '../config/schema.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
+import { loginProviders } from '../llm/login.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { modelTaskQueue, sourceTaskQueue } from '../workflows/task-queues.ts';
 import type { Foundation } from './support/foundation.ts';
@@ -15,6 +16,8 @@ export async function startIntegrations(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, stores } = foundation;
   const pool = new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')));
   const common = { connection, namespace: config.temporal.namespace, shutdownGraceTime: '5s' } as const;
+  // Whoever logs in later is served too, without a restart: tokens are read from the store with each call.
+  const queued = new Set([...(await pool.configured()), ...loginProviders]);
   const workers = await Promise.all([
     Worker.create({
       ...common,
@@ -23,7 +26,7 @@ export async function startIntegrations(foundation: Foundation): Promise<Role> {
       maxConcurrentActivityTaskExecutions: 10,
       maxHeartbeatThrottleInterval: '500ms',
     }),
-    ...(await pool.configured()).map((provider) =>
+    ...[...queued].map((provider) =>
       Worker.create({
         ...common,
         taskQueue: modelTaskQueue(provider),

@@ -150,7 +150,16 @@ class AgentTurn {
 
   private result(status: AgentTurnResult['status']): AgentTurnResult {
     const { head, snapshot, text } = this;
-    return { status, text, head, snapshot, spending: this.ledger.spent, raised: this.ledger.raisedBy };
+    const { allowed } = this.state;
+    return {
+      status,
+      text,
+      head,
+      snapshot,
+      spending: this.ledger.spent,
+      raised: this.ledger.raisedBy,
+      ...(allowed.length > 0 ? { allowed } : {}),
+    };
   }
 
   /** Asks until there is an answer: waits out limits, waits for a larger budget, goes on to the next model. */
@@ -263,9 +272,18 @@ class AgentTurn {
   private async resolve(pending: PendingCall): Promise<CallOutcome> {
     switch (pending.type) {
       case 'approval':
-        return await this.askUser(pending.callId, 'approval', pending.summary, []);
+        return await this.askUser(pending.callId, {
+          kind: 'approval',
+          text: pending.summary,
+          tool: pending.tool,
+          choices: [],
+        });
       case 'question':
-        return await this.askUser(pending.callId, 'question', pending.question, pending.choices);
+        return await this.askUser(pending.callId, {
+          kind: 'question',
+          text: pending.question,
+          choices: pending.choices,
+        });
       case 'step':
         return await this.timed(() => this.runCommand(pending));
       case 'fetch':
@@ -277,12 +295,11 @@ class AgentTurn {
 
   private async askUser(
     callId: string,
-    kind: 'approval' | 'question',
-    text: string,
-    choices: string[],
+    asked: { kind: 'approval' | 'question'; text: string; choices: string[]; tool?: string },
   ): Promise<CallOutcome> {
+    const { kind } = asked;
     if (!this.state.outcomeOf(kind, callId)) {
-      await this.event({ type: 'agent.asks', ...this.identity(), callId, kind, text, choices });
+      await this.event({ type: 'agent.asks', ...this.identity(), callId, ...asked });
       await condition(() => this.state.outcomeOf(kind, callId) !== undefined);
     }
     return this.state.outcomeOf(kind, callId)!;

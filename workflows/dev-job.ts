@@ -1,5 +1,4 @@
 import {
-  ApplicationFailure,
   CancellationScope,
   type ChildWorkflowHandle,
   condition,
@@ -13,10 +12,11 @@ import type { createSourceActivities } from '../activities/sources.ts';
 import type { JobResult, Mode } from '../contracts/job.ts';
 import type { DevJobInput, ModeInput, ModeOutput, Published, TaskOutcome } from '../contracts/workflow.ts';
 import { building } from './building.ts';
-import { JobState, WrongStateError } from './job-state.ts';
+import { JobState } from './job-state.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
 import { planning } from './planning.ts';
+import { orWrongState } from './or-wrong-state.ts';
 import { Progress } from './progress.ts';
 import { refactoring } from './refactoring.ts';
 import { failureCode, failureMessage, finishHandlers } from './steps.ts';
@@ -84,37 +84,28 @@ class DevJob {
       checkpoints: state.checkpoints,
       imported: state.imported,
     }));
-    setHandler(messages.approveUpdate, () => this.change(() => state.approve()));
-    setHandler(messages.rejectUpdate, (reason) => this.change(() => state.reject(reason)));
+    setHandler(messages.approveUpdate, () => orWrongState(() => state.approve()));
+    setHandler(messages.rejectUpdate, (reason) => orWrongState(() => state.reject(reason)));
     setHandler(messages.pauseUpdate, async () => {
       const wasPaused = state.paused;
-      this.change(() => state.pause());
+      orWrongState(() => state.pause());
       await this.child?.signal(messages.pauseSignal);
       if (!wasPaused) await this.progress.say({ type: 'job.paused' });
     });
     setHandler(messages.resumeUpdate, async () => {
       const wasPaused = state.paused;
-      this.change(() => state.resume());
+      orWrongState(() => state.resume());
       await this.child?.signal(messages.resumeSignal);
       if (wasPaused) await this.progress.say({ type: 'job.resumed' });
     });
     setHandler(messages.rollbackToUpdate, (checkpointId) => {
-      this.change(() => state.requestRollback(checkpointId));
+      orWrongState(() => state.requestRollback(checkpointId));
       this.phaseScope?.cancel();
     });
     setHandler(messages.checkpointSignal, async (checkpoint) => {
       const recorded = state.recordCheckpoint(checkpoint);
       await this.progress.say({ type: 'checkpoint.recorded', checkpoint: recorded });
     });
-  }
-
-  private change(apply: () => void): void {
-    try {
-      apply();
-    } catch (error) {
-      if (!(error instanceof WrongStateError)) throw error;
-      throw ApplicationFailure.nonRetryable(error.message, 'job.wrong-state');
-    }
   }
 
   private async main(): Promise<'succeeded' | 'failed' | 'rejected'> {

@@ -1,4 +1,5 @@
 export { devJob } from './dev-job.ts';
+export { chat } from './chat.ts';
 export { planning } from './planning.ts';
 export { building } from './building.ts';
 export { testing } from './testing.ts';

@@ -1,7 +1,9 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Budget, PendingCall, PermissionRule, Spending } from '../contracts/agent.ts';
+import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { Checkpoint, JobStatus } from '../contracts/job.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
+import type { ChatInput } from '../contracts/workflow.ts';
 
 // Sent to devJob. Each is idempotent: saying it twice is the same as saying it once.
 export const approveUpdate = defineUpdate<void>('approve');
@@ -25,6 +27,16 @@ export const raiseBudgetUpdate = defineUpdate<void, [more: Budget]>('raiseBudget
 export const steerSignal = defineSignal<[text: string]>('steer');
 export const stopSignal = defineSignal('stop');
 export const turnStateQuery = defineQuery<TurnStateView>('turnState');
+
+// Sent to chat, which takes `rollbackTo`, `jobState` and `stop` too. A message said twice is one.
+export const sayUpdate = defineUpdate<void, [ChatMessage]>('say');
+export const undoUpdate = defineUpdate<void, [ChatUndo]>('undo');
+/** The branch that now holds the chat's files. */
+export const publishUpdate = defineUpdate<string | null>('publish');
+/** Blob hash of the patch from a checkpoint to now; null when nothing changed. */
+export const patchUpdate = defineUpdate<string | null, [since: string]>('patch');
+/** What another chat goes on from; without `soFar` until the source is imported. */
+export const chatInputQuery = defineQuery<ChatInput>('chatInput');
 
 export interface CallDecision {
   callId: string;

@@ -5,6 +5,11 @@ import type { JobEventData } from '../contracts/event.ts';
 import type { ProgressRecord } from '../contracts/workflow.ts';
 import type { JobState } from './job-state.ts';
 
+/** What is shown of a job or a chat. */
+export type ShownState = Pick<JobState, 'input' | 'status' | 'phase' | 'checkpoints' | 'final'> & {
+  describe(): string;
+};
+
 const { recordProgress } = proxyLocalActivities<ReturnType<typeof createRecordActivities>>({
   startToCloseTimeout: '10s',
   // A database that is away holds the job back and never fails it: records are written before the job goes on.
@@ -19,9 +24,9 @@ export class Progress {
   private postponed: JobEventData[] = [];
   private phaseShown: string | null = null;
   private written: Promise<void> = Promise.resolve();
-  private readonly state: JobState;
+  private readonly state: ShownState;
 
-  constructor(state: JobState) {
+  constructor(state: ShownState) {
     this.state = state;
   }
 

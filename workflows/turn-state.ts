@@ -6,6 +6,8 @@ export class TurnState {
   pending: PendingCall | null = null;
   private readonly outcomes = new Map<string, CallOutcome>();
   private steering: string[] = [];
+  /** What was allowed from now on. */
+  readonly allowed: PermissionRule[] = [];
 
   constructor(permissions: Permissions) {
     this.permissions = permissions;
@@ -16,8 +18,10 @@ export class TurnState {
     const key = `approval ${callId}`;
     if (this.outcomes.has(key)) return;
     this.outcomes.set(key, { callId, type: 'approval', allowed, ...(reason ? { reason } : {}) });
-    if (always)
-      this.permissions = { ...this.permissions, rules: [...this.permissions.rules, { ...always, decision: 'allow' }] };
+    if (!always) return;
+    const rule: PermissionRule = { ...always, decision: 'allow' };
+    this.allowed.push(rule);
+    this.permissions = { ...this.permissions, rules: [...this.permissions.rules, rule] };
   }
 
   answer(callId: string, answer: string): void {

@@ -1,5 +1,5 @@
-import { Router } from 'express';
-import { modelTestSchema } from '../../contracts/api.ts';
+import { type Response, Router } from 'express';
+import { loginRequestSchema, modelTestSchema } from '../../contracts/api.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { ApiDeps } from '../deps.ts';
 import { allowOnly } from '../middleware/not-found.ts';
@@ -18,26 +18,34 @@ export function modelRoutes({ models }: ApiDeps): Router {
 
   router
     .route('/models/test')
-    // One JSON object per line, as the answer comes; what goes wrong after the first is a line too.
     .post(async (request, response) => {
       const test = parseInput(modelTestSchema, request.body);
-      const signal = callerSignal(response);
-      response.status(200).set('Content-Type', 'application/jsonl; charset=utf-8');
-      try {
-        for await (const event of models.test(test, signal))
-          await writeSlowly(response, `${JSON.stringify(event)}\n`, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!response.headersSent || !(error instanceof HelixError)) throw error;
-        await writeSlowly(
-          response,
-          `${JSON.stringify({ type: 'error', code: error.code, message: error.message })}\n`,
-          signal,
-        );
-      }
-      response.end();
+      await streamLines(response, (signal) => models.test(test, signal));
+    })
+    .all(allowOnly('POST'));
+
+  router
+    .route('/models/login')
+    .post(async (request, response) => {
+      const login = parseInput(loginRequestSchema, request.body);
+      await streamLines(response, (signal) => models.login(login, signal));
     })
     .all(allowOnly('POST'));
 
   return router;
+}
+
+/** One JSON object per line, as they come; what goes wrong after the first is a line too. */
+async function streamLines(response: Response, lines: (signal: AbortSignal) => AsyncIterable<unknown>): Promise<void> {
+  const signal = callerSignal(response);
+  const send = (line: unknown): Promise<void> => writeSlowly(response, `${JSON.stringify(line)}\n`, signal);
+  response.status(200).set('Content-Type', 'application/jsonl; charset=utf-8');
+  try {
+    for await (const line of lines(signal)) await send(line);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!response.headersSent || !(error instanceof HelixError)) throw error;
+    await send({ type: 'error', code: error.code, message: error.message });
+  }
+  response.end();
 }

@@ -8,13 +8,13 @@ import {
 import { HelixError } from '../../contracts/error.ts';
 import type { JobRequest, JobResult } from '../../contracts/job.ts';
 import { isFinalJobStatus } from '../../contracts/derived.ts';
-import type { DevJobInput } from '../../contracts/workflow.ts';
+import type { ChatInput, DevJobInput } from '../../contracts/workflow.ts';
 import type { Database } from '../../db/database.ts';
 import { getJob, insertJob } from '../../db/jobs.ts';
 import { projectIdFor } from '../../snapshots/source.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { findTurn } from '../../db/agent-turns.ts';
-import type { devJob, rollbackFinishedJob } from '../../workflows/index.ts';
+import type { chat, devJob, rollbackFinishedJob } from '../../workflows/index.ts';
 import * as messages from '../../workflows/messages.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import type { JobControl } from '../deps.ts';
@@ -64,6 +64,14 @@ export function createJobControl(options: JobControlOptions): JobControl {
     }
   };
 
+  const isChat = async (jobId: string): Promise<boolean> => (await getJob(database, jobId))?.request.kind === 'chat';
+
+  /** A message that means nothing to a chat. */
+  const sendToJob: typeof send = async (jobId, verb, message, done) => {
+    if (await isChat(jobId)) throw new HelixError('job.wrong-state', `cannot ${verb} ${jobId}: it is a chat`);
+    await send(jobId, verb, message, done);
+  };
+
   return {
     async start(asked) {
       const request = await withModels({ ...defaults, ...asked }, chooseModels);
@@ -77,15 +85,23 @@ export function createJobControl(options: JobControlOptions): JobControl {
       return { jobId, workflowId: jobId, created };
     },
 
-    approve: (jobId) => send(jobId, 'approve', (handle) => handle.executeUpdate(messages.approveUpdate)),
+    approve: (jobId) => sendToJob(jobId, 'approve', (handle) => handle.executeUpdate(messages.approveUpdate)),
     reject: (jobId, reason = '') =>
-      send(jobId, 'reject', (handle) => handle.executeUpdate(messages.rejectUpdate, { args: [reason] }), 'rejected'),
-    pause: (jobId) => send(jobId, 'pause', (handle) => handle.executeUpdate(messages.pauseUpdate)),
-    resume: (jobId) => send(jobId, 'resume', (handle) => handle.executeUpdate(messages.resumeUpdate)),
+      sendToJob(
+        jobId,
+        'reject',
+        (handle) => handle.executeUpdate(messages.rejectUpdate, { args: [reason] }),
+        'rejected',
+      ),
+    pause: (jobId) => sendToJob(jobId, 'pause', (handle) => handle.executeUpdate(messages.pauseUpdate)),
+    resume: (jobId) => sendToJob(jobId, 'resume', (handle) => handle.executeUpdate(messages.resumeUpdate)),
     cancel: (jobId) => send(jobId, 'cancel', (handle) => handle.cancel(), 'cancelled'),
 
     async rollback(jobId, checkpointId) {
-      if ((await finalStatus(jobId)) === undefined) {
+      const ended = await finalStatus(jobId);
+      if (ended !== undefined && (await isChat(jobId)))
+        throw new HelixError('job.wrong-state', `the chat ${jobId} has ended (${ended}): go on in a fork of it`);
+      if (ended === undefined) {
         return await send(jobId, 'roll back', (handle) =>
           handle.executeUpdate(messages.rollbackToUpdate, { args: [checkpointId] }),
         );
@@ -95,6 +111,8 @@ export function createJobControl(options: JobControlOptions): JobControl {
 
     tellAgent: (jobId, message) =>
       send(jobId, 'tell the agent of', async () => {
+        // Between two turns of a chat, the last one heard of is not the one to stop.
+        if (message.type === 'stop' && (await isChat(jobId))) return await tellTurn(client, jobId, message);
         const callId = 'callId' in message ? message.callId : undefined;
         const turn = await findTurn(database, jobId, callId);
         if (turn === undefined)
@@ -126,23 +144,29 @@ async function tellTurn(client: Client, turn: string, message: AgentMessage): Pr
 /** Without a goal there is nothing to ask a model for. */
 async function withModels(request: JobRequest, choose: JobControlOptions['chooseModels']): Promise<JobRequest> {
   const { model, fallbackModels, ...rest } = request;
-  const [first, ...others] = request.goal === '' ? [] : await choose(model, fallbackModels);
+  const isChat = request.kind === 'chat';
+  const [first, ...others] = request.goal === '' && !isChat ? [] : await choose(model, fallbackModels);
+  if (first === undefined && isChat)
+    throw new HelixError(
+      'llm.not-configured',
+      'a chat needs a model: give a provider a key (e.g. ANTHROPIC_API_KEY) or log in to one ("helix login"), and name a model when there are several',
+    );
   if (first === undefined) return rest;
   return { ...rest, model: first, ...(others.length > 0 ? { fallbackModels: others } : {}) };
 }
 
-async function startWorkflow(client: Client, input: DevJobInput): Promise<boolean> {
+/** Starts the workflow of a job or a chat. False when it was started before. */
+export async function startWorkflow(client: Client, input: ChatInput): Promise<boolean> {
   const { jobId, project, request } = input;
+  const what = request.kind === 'chat' ? 'chat' : request.modes.join(', ');
   try {
-    await client.workflow.start<typeof devJob>('devJob', {
+    await client.workflow.start<typeof devJob | typeof chat>(request.kind === 'chat' ? 'chat' : 'devJob', {
       workflowId: jobId,
       taskQueue: orchestratorTaskQueue,
       args: [input],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      staticSummary: (request.goal || `${request.modes.join(', ')} of ${request.source.location}`)
-        .replaceAll('\n', ' ')
-        .slice(0, 200),
-      staticDetails: `Source: \`${request.source.location}\`${request.source.ref ? ` at \`${request.source.ref}\`` : ''}\n\nModes: ${request.modes.join(', ')}`,
+      staticSummary: (request.goal || `${what} on ${request.source.location}`).replaceAll('\n', ' ').slice(0, 200),
+      staticDetails: `Source: \`${request.source.location}\`${request.source.ref ? ` at \`${request.source.ref}\`` : ''}\n\n${request.kind === 'chat' ? 'A chat' : `Modes: ${what}`}`,
       searchAttributes: {
         HelixProject: [project],
         HelixMode: request.modes.slice(0, 1),
@@ -183,7 +207,7 @@ async function rollbackEnded(client: Client, database: Database, jobId: string, 
 }
 
 /** Derived from the idempotency key, so that a repeated request finds the first one's job; random without a key. */
-function jobIdFor(request: JobRequest): string {
+export function jobIdFor(request: Pick<JobRequest, 'idempotencyKey'>): string {
   const seed =
     request.idempotencyKey === undefined
       ? randomBytes(32)

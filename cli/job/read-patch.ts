@@ -2,9 +2,13 @@ import type { HelixClient } from '../../client/client.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { JobView } from '../../contracts/job.ts';
 
-/** The patch from a job's source to its result; null when it changed nothing. Throws `job.wrong-state` before the job's end. */
+/** The patch from a job's source to its result; null when it changed nothing. Throws `job.wrong-state` before the job's end; a chat has one at any time. */
 export async function readPatch(client: HelixClient, jobId: string): Promise<{ job: JobView; patch: Buffer | null }> {
   const job = await client.getJob(jobId);
+  if (!job.result && job.request.kind === 'chat') {
+    const changes = await client.readChanges(jobId);
+    return { job, patch: changes.length === 0 ? null : changes };
+  }
   if (!job.result) {
     throw new HelixError(
       'job.wrong-state',

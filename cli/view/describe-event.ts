@@ -54,6 +54,10 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
       return style('yellow', `${cleanLine(data.title)} waits until ${data.until}: ${cleanLine(data.reason)}`);
     case 'agent.out-of-budget':
       return style('yellow', `${cleanLine(data.title)}: ${cleanLine(data.reason)}: helix budget ${jobId} raises it`);
+    case 'chat.asked':
+      return style('bold', `> ${cleanLine(data.text)}`);
+    case 'chat.answered':
+      return data.status === 'done' ? undefined : style('yellow', `${data.status}: ${cleanLine(data.text)}`);
     case 'note':
       return style(noteColours[data.level], clean(data.message).trimEnd());
   }

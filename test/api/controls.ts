@@ -1,7 +1,7 @@
 import { HelixError } from '../../contracts/error.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { type JobRequest } from '../../contracts/job.ts';
-import type { JobControl, ModelControl, NodeControl } from '../../api/deps.ts';
+import type { ChatControl, JobControl, ModelControl, NodeControl } from '../../api/deps.ts';
 import type { Database } from '../../db/database.ts';
 import { getNode, removeNode, saveNode } from '../../db/nodes.ts';
 import { addJob, nodeRecord } from '../db/samples.ts';
@@ -61,6 +61,9 @@ export const echoingModels: ModelControl = {
     const usage = { input: 3, output: 2, thinking: 0, cacheRead: 0, cacheWrite: 0 };
     yield { type: 'finish', model, stopReason: 'end', usage, usd: 0.0012, firstTokenMs: 5, durationMs: 9 };
   },
+  async *login({ provider }) {
+    yield { type: 'done', provider };
+  },
 };
 
 const echoModel = {
@@ -73,6 +76,15 @@ const echoModel = {
   structuredOutput: false,
   promptCache: false,
   price: { input: 1, output: 2 },
+};
+
+/** Keeps nothing and has changed nothing. */
+export const silentChats: ChatControl = {
+  say: () => Promise.resolve(),
+  undo: () => Promise.resolve(),
+  publish: () => Promise.resolve(null),
+  patch: () => Promise.resolve(null),
+  fork: (jobId) => Promise.resolve({ jobId, workflowId: jobId, created: false }),
 };
 
 /** Puts nodes on record without connecting to them. */

@@ -4,7 +4,7 @@ import type { ApiDeps } from '../../api/deps.ts';
 import { type ApiServer, serveApi } from '../../api/server.ts';
 import type { Database } from '../../db/database.ts';
 import { withSchema } from '../db/with-schema.ts';
-import { echoingModels, RecordedJobs, recordedNodes } from './controls.ts';
+import { echoingModels, RecordedJobs, recordedNodes, silentChats } from './controls.ts';
 
 export interface TestApi {
   url: string;
@@ -34,6 +34,7 @@ export async function withApi<T>(
       database,
       jobs,
       nodes: recordedNodes(database),
+      chats: silentChats,
       models: echoingModels,
       readBlob: async (hash) => blobs.get(hash),
       stepLog: (executionId) => ({

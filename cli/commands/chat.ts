@@ -1,0 +1,80 @@
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { HelixClient } from '../../client/client.ts';
+import { HelixError } from '../../contracts/error.ts';
+import { isFinalJobStatus } from '../../contracts/derived.ts';
+import { answerOnce } from '../chat/answer-once.ts';
+import { ChatPrompt } from '../chat/prompt.ts';
+import { connectOrStart, type GlobalOptions } from '../connect.ts';
+import { buildRequest } from '../job/build-request.ts';
+
+interface Options extends GlobalOptions {
+  repo?: string;
+  ref?: string;
+  model?: string;
+  fallback?: string;
+  permissions?: string;
+  allow: string[];
+  deny: string[];
+  budget?: string;
+  budgetTokens?: string;
+  budgetMinutes?: string;
+  resume?: string;
+  json?: boolean;
+}
+
+const collect = (value: string, before: string[]) => [...before, value];
+
+export function configure(command: Command): void {
+  command
+    .option('--repo <path-or-url>', 'the repository (default: the one you are in)')
+    .option('--ref <ref>', 'branch, tag or commit; without it a local repository is taken with its uncommitted work')
+    .option('--resume <chat>', 'go on with a chat')
+    .option('--model <provider/model>', 'the language model (default: the configured one)')
+    .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
+    .option(
+      '--permissions <mode>',
+      'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
+    )
+    .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
+    .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
+    .option('--budget <dollars>', 'what the models may cost')
+    .option('--budget-tokens <number>', 'how many tokens the models may use')
+    .option('--budget-minutes <number>', 'how long the agent may work on a message')
+    .option('--json', 'read one message from the standard input, and print one JSON object per line, the result last')
+    .addHelpText('after', '\nWithout a terminal, all of the standard input is one message.')
+    .action(async () => {
+      const options = command.optsWithGlobals<Options>();
+      const isInteractive = !options.json && process.stdin.isTTY && process.stdout.isTTY;
+      const message = isInteractive ? '' : (await text(process.stdin)).trim();
+      if (!isInteractive && message === '')
+        throw new HelixError('usage.invalid', 'there is nothing to say: write the message to the standard input');
+      const client = await connectOrStart(options);
+      const chatId = options.resume === undefined ? await begin(client, options) : await resume(client, options.resume);
+      const spoken = {
+        client,
+        chatId,
+        ...(options.resume !== undefined && options.model ? { model: options.model } : {}),
+      };
+      process.exitCode = isInteractive
+        ? await new ChatPrompt(spoken).run()
+        : await answerOnce(spoken, message, options.json === true);
+    });
+}
+
+async function begin(client: HelixClient, options: Options): Promise<string> {
+  // What a chat's agent runs counts as building.
+  const rest = { modes: 'building', recipe: [], env: [], cache: true };
+  const request = await buildRequest(undefined, options.repo ?? '.', { ...rest, ...options });
+  return (await client.startJob({ ...request, kind: 'chat' })).jobId;
+}
+
+/** A chat that has ended goes on in a new one. */
+async function resume(client: HelixClient, chatId: string): Promise<string> {
+  const { status, request } = await client.getJob(chatId);
+  if (request.kind !== 'chat') throw new HelixError('job.wrong-state', `${chatId} is a job and not a chat`);
+  if (!isFinalJobStatus(status)) return chatId;
+  const { jobId } = await client.forkChat(chatId);
+  process.stderr.write(`${chatId} has ended: ${jobId} goes on from it\n`);
+  return jobId;
+}
