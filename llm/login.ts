@@ -5,7 +5,7 @@ import { loginQwen, type QwenIssuer } from './auth/qwen.ts';
 import type { ProviderPool } from './provider-pool.ts';
 
 /** Where the accounts are, when it is not where everybody's are. */
-export interface Issuers {
+interface Issuers {
   qwen?: Partial<QwenIssuer>;
   copilot?: Partial<CopilotIssuer>;
 }
@@ -18,7 +18,7 @@ export const loginProviders = ['qwen', 'copilot'] as const satisfies readonly Lo
  * new token. Throws the errors of the device flow, and the signal's reason when aborted.
  */
 export async function* login(
-  pool: ProviderPool,
+  pool: Pick<ProviderPool, 'tokens' | 'forget'>,
   { provider }: LoginRequest,
   signal: AbortSignal,
   issuers: Issuers = {},

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
 import { llmRequestSchema, type ModelInfo } from '../contracts/llm.ts';
-import { type Issuers, login } from './login.ts';
+import { login } from './login.ts';
 import { costOf, knownModels, modelInfo, nearestModels } from './models/catalog.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import { providerNames } from './providers/registry.ts';
@@ -29,12 +29,10 @@ const testTokens = 4_096;
 export class ModelService {
   private readonly pool: ProviderPool;
   private readonly config: Config['llm'];
-  private readonly issuers: Issuers;
 
-  constructor(pool: ProviderPool, config: Config['llm'], issuers: Issuers = {}) {
+  constructor(pool: ProviderPool, config: Config['llm']) {
     this.pool = pool;
     this.config = config;
-    this.issuers = issuers;
   }
 
   /**
@@ -99,7 +97,7 @@ export class ModelService {
 
   /** See `login`. */
   login(request: LoginRequest, signal: AbortSignal): AsyncGenerator<LoginEvent> {
-    return login(this.pool, request, signal, this.issuers);
+    return login(this.pool, request, signal);
   }
 
   private async usual(): Promise<string | undefined> {

@@ -128,7 +128,7 @@ export class ChatState {
     const number = this.points.length === 0 ? 0 : Number(this.point.id.slice(1)) + 1;
     const recorded = { id: `c${number}`, ...point };
     const [source, ...others] = [...this.points, recorded];
-    this.points = [source!, ...others.slice(1 - mostPoints)];
+    this.points = [source, ...others.slice(1 - mostPoints)];
     return recorded;
   }
 }
