@@ -93,6 +93,8 @@ export class ChatPrompt {
       if (status === 'limit') this.#print(style('yellow', 'it has made as many calls as it may for one message'));
     } finally {
       this.#isWorking = false;
+      // It was meant for the agent.
+      this.#wasInterrupted = false;
     }
   }
 

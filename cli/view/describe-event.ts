@@ -57,7 +57,9 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
     case 'chat.asked':
       return style('bold', `> ${cleanLine(data.text)}`);
     case 'chat.answered':
-      return data.status === 'done' ? undefined : style('yellow', `${data.status}: ${cleanLine(data.text)}`);
+      return data.status === 'done'
+        ? undefined
+        : style('yellow', `${data.status}${data.text ? `: ${cleanLine(data.text)}` : ''}`);
     case 'note':
       return style(noteColours[data.level], clean(data.message).trimEnd());
   }

@@ -7,6 +7,7 @@ import { createClient, type HelixClient } from '../../client/client.ts';
 import type { JobEventData } from '../../contracts/event.ts';
 import { jobRequestSchema } from '../../contracts/job.ts';
 import { FileTokenStore } from '../../llm/auth/file-token-store.ts';
+import { helixOnTerminal } from '../cli/helix.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
 import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
@@ -139,6 +140,58 @@ describe('a chat', function () {
     assert.equal(second.stdout, 'It says three now.\n');
     assert.equal(await succeed('git', ['show', `${result.branch}:note.txt`], { cwd: repo }), 'three\n');
     assert.match((await stack.helix(['diff', result.chatId])).stdout, /\+three/);
+  });
+
+  /** Types `keys` one after the other, each when the text before it has come since the last ones. */
+  async function onTerminal(args: string[], script: [sees: RegExp, keys: string][]): Promise<string> {
+    let read = 0;
+    const { stdout, code } = await helixOnTerminal(['chat', ...args], {
+      env: { ...stack.env, COLUMNS: '200' },
+      onOutput(output, child) {
+        const [sees, keys] = script[0] ?? [];
+        if (!sees || keys === undefined || !sees.test(output.slice(read))) return;
+        script.shift();
+        read = output.length;
+        child.stdin!.write(keys);
+      },
+    });
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(script, [], stdout);
+    return stdout;
+  }
+
+  it('asks, answers and takes commands at a prompt', async () => {
+    move = editAsTold;
+    const shown = await onTerminal(
+      ['--repo', await makeNote(), '--permissions', 'ask'],
+      [
+        [/> /, 'one to two\r'],
+        [/edit note\.txt.*\[y\]es/s, 'a\r'],
+        [/It says two now\.[^]*> /, 'two to three\r'],
+        [/It says three now\.[^]*> /, '/diff\r'],
+        [/\+three[^]*> /, '/undo\r'],
+        [/back to c1[^]*> /, '/apply\r'],
+        [/1 file changed[^]*> /, '/cost\r'],
+        [/4 calls[^]*> /, '/nothing\r'],
+        [/there is no \/nothing[^]*> /, '/exit\r'],
+      ],
+    );
+    assert.match(shown, /the changes are on the branch helix\/job-/);
+    assert.equal(shown.match(/\[y\]es/g)?.length, 1, 'what is always allowed is asked for once');
+  });
+
+  it('stops with Ctrl-C and leaves with a second one', async () => {
+    move = () => [{ tool: 'run', args: { command: 'sleep 600' } }];
+    const shown = await onTerminal(
+      ['--repo', await makeNote(), '--permissions', 'ask'],
+      [
+        [/> /, 'something long\r'],
+        [/run sleep 600.*\[y\]es/s, '\x03'],
+        [/stopped[^]*> /, '\x03'],
+        [/once more leaves/, '\x03'],
+      ],
+    );
+    assert.match(shown, /helix chat --resume job-/);
   });
 
   it('takes a message that is sent twice once', async () => {
