@@ -43,7 +43,7 @@ function describeJobs(jobs: readonly JobView[]): string {
       job.phase ?? '-',
       formatDuration(Math.max(0, now - Date.parse(job.createdAt))),
       cleanLine(job.request.source.location),
-      cleanLine(job.request.goal).slice(0, 60),
+      (cleanLine(job.request.goal) || job.request.kind || '').slice(0, 60),
     ]),
   );
 }

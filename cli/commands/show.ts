@@ -21,7 +21,7 @@ export function configure(command: Command): void {
 }
 
 function describeJob(job: JobView, steps: readonly StepView[]): string {
-  const { source, goal, modes: asked } = job.request;
+  const { source, goal, kind, modes: asked } = job.request;
   const facts = [
     ['job', style('bold', job.jobId)],
     ['status', styledStatus(job.status) + (job.phase ? ` in ${job.phase}` : '')],
@@ -36,7 +36,7 @@ function describeJob(job: JobView, steps: readonly StepView[]): string {
           ],
         ]
       : []),
-    ['modes', modes.filter((mode) => asked.includes(mode)).join(', ')],
+    ['modes', kind === 'chat' ? 'a chat' : modes.filter((mode) => asked.includes(mode)).join(', ')],
     ['created', job.createdAt],
     ...(job.webUrl ? [['web', job.webUrl]] : []),
   ];

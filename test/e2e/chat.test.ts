@@ -281,6 +281,35 @@ describe('a chat', function () {
     assert.equal(model.calls() - before, 3, 'nothing that was answered is asked again');
   });
 
+  it('goes on in a run of its own after many messages, with its files, its conversation and what was allowed', async () => {
+    move = editAsTold;
+    const chatId = await begin({ permissions: { mode: 'ask' } });
+    const first = await say(chatId, 'one to two');
+    const { callId } = await asks(chatId);
+    const always = { decision: 'allow', tool: 'edit' } as const;
+    await client.tellAgent(chatId, { type: 'decide', callId, allowed: true, always });
+    await answerTo(chatId, first);
+    move = () => 'Yes.';
+    const last = await Promise.all(Array.from({ length: 50 }, (_, index) => say(chatId, `message ${index}`))).then(
+      (ids) => ids.at(-1)!,
+    );
+    await eventually(
+      'an answer to each',
+      async () => {
+        const events = await eventsOf(chatId);
+        return events.filter(({ type }) => type === 'chat.answered').length === 51;
+      },
+      90_000,
+    );
+    await client.say(chatId, { id: last, text: 'said before' });
+    move = editAsTold;
+    assert.equal((await saidAndAnswered(chatId, 'two to three')).checkpoint, 'c52');
+    assert.match(await changes(chatId), /\+three/);
+    const events = await eventsOf(chatId);
+    assert.equal(events.filter(({ type }) => type === 'job.started').length, 1);
+    assert.equal(events.filter(({ type }) => type === 'agent.asks').length, 1);
+  });
+
   it('says that a message failed and why, and stays', async () => {
     move = () => ({ status: 400 });
     const chatId = await begin();
