@@ -47,12 +47,14 @@ export async function startLitellm(upstream: string): Promise<Served> {
   const options = ['--config', path, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1'];
   // Its list of prices comes with it; without this it is fetched.
   const env = { LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR', LITELLM_MASTER_KEY: benchKey };
-  const served = await serve(program, options, env, port, '/health/liveliness');
-  const stop = async (): Promise<void> => {
-    await served.stop();
-    await rm(folder, { recursive: true });
-  };
-  return { ...served, stop };
+  const forget = (): Promise<void> => rm(folder, { recursive: true });
+  try {
+    const served = await serve(program, options, env, port, '/health/liveliness');
+    return { ...served, stop: () => served.stop().then(forget) };
+  } catch (error) {
+    await forget();
+    throw error;
+  }
 }
 
 /** Portkey's gateway without its console. */
