@@ -8,7 +8,7 @@ import { getJob, insertJob } from '../../db/jobs.ts';
 import { nothingSpent } from '../../workflows/ledger.ts';
 import * as messages from '../../workflows/messages.ts';
 import type { ChatControl } from '../deps.ts';
-import { fromTemporal } from './failures.ts';
+import { fromTemporal, untilProcessed } from './failures.ts';
 import { jobIdFor, startWorkflow } from './job-control.ts';
 
 export interface ChatControlOptions {
@@ -25,7 +25,7 @@ export function createChatControl({ client, database, webUrl, chooseModels }: Ch
   type Handle = ReturnType<Client['workflow']['getHandle']>;
   const ask = async <T>(jobId: string, question: (handle: Handle) => Promise<T>): Promise<T> => {
     try {
-      return await question(client.workflow.getHandle(jobId));
+      return await untilProcessed(() => question(client.workflow.getHandle(jobId)));
     } catch (error) {
       throw fromTemporal(error, jobId);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ServiceError,
   WorkflowFailedError,
@@ -28,4 +29,27 @@ function fromFailure(error: Error): HelixError {
 
 function isNamed(error: unknown): error is ApplicationFailure {
   return error instanceof ApplicationFailure && typeof error.type === 'string' && error.type in errorCodes;
+}
+
+const mostAttempts = 6;
+
+/**
+ * Sends an update, again when the server says that no worker has looked at it: with many at once some get lost between two workflow tasks. For
+ * updates that may be said twice.
+ */
+export async function untilProcessed<T>(send: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (attempt >= mostAttempts || !isUnprocessed(error)) throw error;
+      await sleep(50 * 2 ** attempt);
+    }
+  }
+}
+
+function isUnprocessed(error: unknown): boolean {
+  if (!(error instanceof WorkflowUpdateFailedError)) return false;
+  const { cause } = error;
+  return cause instanceof ApplicationFailure && cause.type === 'UnprocessedUpdate';
 }

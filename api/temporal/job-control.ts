@@ -18,7 +18,7 @@ import type { chat, devJob, rollbackFinishedJob } from '../../workflows/index.ts
 import * as messages from '../../workflows/messages.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import type { JobControl } from '../deps.ts';
-import { fromTemporal } from './failures.ts';
+import { fromTemporal, untilProcessed } from './failures.ts';
 
 type JobHandle = WorkflowHandleWithFirstExecutionRunId<typeof devJob> | ReturnType<Client['workflow']['getHandle']>;
 
@@ -58,7 +58,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
       throw new HelixError('job.wrong-state', `cannot ${verb} ${jobId}: it has ended (${ended})`);
     }
     try {
-      await message(handleOf(jobId));
+      await untilProcessed(() => message(handleOf(jobId)));
     } catch (error) {
       throw fromTemporal(error, jobId);
     }
