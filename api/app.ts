@@ -14,6 +14,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobActionRoutes } from './routes/job-actions.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { localModelRoutes } from './routes/local-models.ts';
 import { modelRoutes } from './routes/models.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { stepRoutes } from './routes/steps.ts';
@@ -38,6 +39,7 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     artifactRoutes(deps),
     nodeRoutes(deps),
     modelRoutes(deps),
+    localModelRoutes(deps),
   ]);
   app.use(unknownRoute);
   app.use(handleErrors(deps.logger));

@@ -3,6 +3,7 @@ import type { AgentMessage } from '../contracts/agent.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent, StartedJob } from '../contracts/api.ts';
 import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
+import type { LocalModel, LocalModelDetails, PullEvent, RecommendationList } from '../contracts/local-model.ts';
 import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
 import type { Database } from '../db/database.ts';
 
@@ -39,6 +40,17 @@ export interface ModelControl {
   login(request: LoginRequest, signal: AbortSignal): AsyncIterable<LoginEvent>;
 }
 
+/** Models on the user's own machines. Names are those of the store, or `ollama/NAME`; they throw `llm.model-not-found`. */
+export interface LocalModelControl {
+  list(): Promise<LocalModel[]>;
+  /** For this machine when no node is given. */
+  recommend(node?: NodeRecord): Promise<RecommendationList>;
+  /** The signal ends it, and the next pull goes on from there. */
+  pull(source: string, signal: AbortSignal): AsyncIterable<PullEvent>;
+  remove(name: string): Promise<void>;
+  info(name: string): Promise<LocalModelDetails>;
+}
+
 export interface NodeControl {
   /** Probes the node and puts it on record. Throws `node.name-taken` and the errors of a probe. */
   add(registration: NodeRegistration): Promise<NodeRecord>;
@@ -60,6 +72,7 @@ export interface ApiDeps {
   chats: ChatControl;
   nodes: NodeControl;
   models: ModelControl;
+  localModels: LocalModelControl;
   /** The content of a blob by its hash; undefined when there is none. */
   readBlob(hash: string): Promise<Buffer | undefined>;
   stepLog(executionId: string): StepLog;

@@ -23,6 +23,7 @@ import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema }
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
 import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
+import { createLocalModelClient, type LocalModelClient } from './local-models.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
 import { readJsonLines } from './json-lines.ts';
@@ -30,7 +31,7 @@ import { postForLines } from './post-for-lines.ts';
 import { watchJob, type WatchOptions } from './watch-job.ts';
 
 /** The API as functions. Each throws the HelixError that the server sent, or `stack.unreachable` when none answers. */
-export interface HelixClient {
+export interface HelixClient extends LocalModelClient {
   health(): Promise<{ status: string }>;
   startJob(request: JobRequest): Promise<StartedJob>;
   getJob(jobId: string): Promise<JobView>;
@@ -86,6 +87,7 @@ export function createClient(baseUrl: string): HelixClient {
     );
   };
   return {
+    ...createLocalModelClient(http),
     health: () => http.json(z.object({ status: z.string() }), '/health'),
     startJob: (request) => http.json(startedJobSchema, '/jobs', { method: 'POST', body: request }),
     getJob: (jobId) => http.json(jobViewSchema, job(jobId)),

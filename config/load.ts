@@ -144,6 +144,8 @@ const wellKnown = {
   XAI_API_KEY: 'llm.xai.apiKey',
   DASHSCOPE_API_KEY: 'llm.qwen.apiKey',
   OPENROUTER_API_KEY: 'llm.openrouter.apiKey',
+  HF_ENDPOINT: 'llm.llamacpp.hubUrl',
+  HF_TOKEN: 'llm.llamacpp.hubToken',
 };
 
 function wellKnownLayer(env: NodeJS.ProcessEnv): Layer {

@@ -92,6 +92,25 @@ export const configSchema = z.strictObject({
       copilot: provider(),
       ollama: provider(),
       compatible: provider(),
+      /** Models in files, run on this machine; its hub is where they are pulled from. */
+      llamacpp: z
+        .strictObject({
+          gpu: z
+            .enum(['auto', 'cuda', 'vulkan', 'metal', 'off'])
+            .default('auto')
+            .describe('one of auto, cuda, vulkan, metal, off'),
+          contextTokens: z.number().int().min(512).describe('tokens: a whole number of at least 512').optional(),
+          threads: z.number().int().min(1).max(1024).describe('a whole number from 1 to 1024').optional(),
+          idleMs: milliseconds(10 * 60_000),
+          timeoutMs: milliseconds(10 * 60_000),
+          requestsPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
+          hubUrl: z
+            .url({ protocol: /^https?$/ })
+            .describe('an http or https URL')
+            .optional(),
+          hubToken: text('a token, or a reference to one: env:VARIABLE or file:/absolute/path').optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   log: z

@@ -102,7 +102,6 @@ export const pullRequestSchema = z.strictObject({
   /** A name of the list of recommendations, `hub:owner/repository/file` or `:quantization`, `ollama/NAME`, or an absolute path of a GGUF. */
   source: z.string().min(1).max(4096),
 });
-export type PullRequest = z.infer<typeof pullRequestSchema>;
 
 /** One line of the answer to a pull. */
 export const pullEventSchema = z.discriminatedUnion('type', [

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
@@ -102,7 +103,10 @@ export class ModelService {
 
   private async usual(): Promise<string | undefined> {
     if (this.config.model !== undefined) return this.config.model;
-    const [only, ...others] = await this.pool.configured();
+    const configured = await this.pool.configured();
+    // A model on this machine is for those who ask for it, or have no other.
+    const remote = configured.filter((name) => name !== 'llamacpp');
+    const [only, ...others] = remote.length > 0 ? remote : configured;
     if (only === undefined || others.length > 0) return undefined;
     const usual = usualModels[only];
     if (usual !== undefined) return `${only}/${usual}`;
@@ -113,6 +117,8 @@ export class ModelService {
 
   private async check(name: string): Promise<void> {
     const { provider, model } = parseModelName(name);
+    // A file, which is looked at when it is loaded.
+    if (provider === 'llamacpp' && isAbsolute(model)) return;
     let models: ModelInfo[];
     try {
       models = await this.modelsOf(provider);

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { TokenStore } from './auth/token-store.ts';
+import { ModelStore } from './local/store.ts';
 import type { LlmProvider } from './provider.ts';
 import { openProvider, providerNames } from './providers/registry.ts';
 import { resolveSecret } from './secret.ts';
@@ -11,17 +12,21 @@ export class ProviderPool {
   private readonly config: Config['llm'];
   /** Tokens of the providers that one logs in to. */
   readonly tokens: TokenStore;
+  /** Where local models are. */
+  private readonly home: string;
   private readonly open = new Map<string, Promise<LlmProvider>>();
 
-  constructor(config: Config['llm'], tokens: TokenStore) {
+  constructor(config: Config['llm'], tokens: TokenStore, home: string) {
     this.config = config;
     this.tokens = tokens;
+    this.home = home;
   }
 
-  /** Names of the providers that somebody has given a key or an address, or has logged in to. */
+  /** Names of the providers that somebody has given a key or an address, has logged in to, or has pulled a model for. */
   async configured(): Promise<string[]> {
     const known = await Promise.all(
       providerNames.map(async (name) => {
+        if (name === 'llamacpp') return new ModelStore(this.home).hasAny();
         const { apiKey, baseUrl } = this.settings(name) ?? {};
         return apiKey !== undefined || baseUrl !== undefined || (await this.isLoggedIn(name));
       }),
@@ -60,12 +65,12 @@ export class ProviderPool {
   }
 
   private async openOne(name: string): Promise<LlmProvider> {
-    const { apiKey, baseUrl, timeoutMs } = this.settings(name) ?? {};
+    const { apiKey, ...own } = this.settings(name) ?? {};
     return await openProvider(name, {
+      ...own,
       apiKey: apiKey === undefined ? undefined : resolveSecret(`llm.${name}.apiKey`, apiKey),
-      baseUrl,
-      timeoutMs,
       tokens: this.tokens,
+      home: this.home,
     });
   }
 }

@@ -5,6 +5,7 @@ import { createChatControl } from '../api/temporal/chat-control.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
+import { createLocalModels } from '../llm/local/create.ts';
 import { ModelService } from '../llm/model-service.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { type Role, runRoles } from './support/role.ts';
@@ -16,7 +17,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const { timeoutMs: stepTimeoutMs, nodeWaitMs } = config.step;
   const models = new ModelService(
-    new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens'))),
+    new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')), config.home),
     config.llm,
   );
   const app = createApi({
@@ -30,6 +31,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
     }),
     chats: createChatControl({ client, database, webUrl, chooseModels: (wish) => models.choose(wish, []) }),
     models,
+    localModels: createLocalModels(config),
     nodes: createNodeControl(client),
     readBlob: (hash) => blobs.get(hash),
     stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),

@@ -14,10 +14,10 @@ import { type Role, runRoles, workerRole } from './support/role.ts';
 /** Calls to the outside: the repositories that sources come from and results go to, pages, and models, each provider on a task queue of its own. */
 export async function startIntegrations(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, stores } = foundation;
-  const pool = new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')));
+  const pool = new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')), config.home);
   const common = { connection, namespace: config.temporal.namespace, shutdownGraceTime: '5s' } as const;
-  // Whoever logs in later is served too, without a restart: tokens are read from the store with each call.
-  const queued = new Set([...(await pool.configured()), ...loginProviders]);
+  // Whoever logs in or pulls a model later is served too, without a restart: tokens are read from the store with each call.
+  const queued = new Set([...(await pool.configured()), ...loginProviders, 'llamacpp']);
   const workers = await Promise.all([
     Worker.create({
       ...common,

@@ -2,17 +2,29 @@ import type { Command } from 'commander';
 import type { ModelInfo } from '../../contracts/llm.ts';
 import { connectOrStart, type GlobalOptions } from '../connect.ts';
 import { printJson, printJsonLine } from '../output.ts';
+import { addLocalCommands, listLocal } from '../model/local.ts';
 import { cleanLine } from '../text/clean.ts';
 import { style } from '../text/style.ts';
 import { table } from '../text/table.ts';
 
-type Options = GlobalOptions & { json?: boolean; all?: boolean; prompt: string; maxTokens?: string };
+type Options = GlobalOptions & { json?: boolean; all?: boolean; local?: boolean; prompt: string; maxTokens?: string };
 
 export function configure(command: Command): void {
   command
     .option('--json', 'print JSON')
     .option('--all', 'also models of providers that are not configured')
     .action(async () => list(command.optsWithGlobals<Options>()));
+  command
+    .command('list')
+    .description('list the models that can be asked')
+    .option('--all', 'also models of providers that are not configured')
+    .option('--local', 'the models pulled to this machine, with their files')
+    .option('--json', 'print JSON')
+    .action(async (_options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<Options>();
+      await (options.local ? listLocal(options) : list(options));
+    });
+  addLocalCommands(command);
   const test = command
     .command('test')
     .description('ask a model one thing; shows the answer, tokens, cost and times')

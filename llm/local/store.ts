@@ -18,8 +18,8 @@ export class ModelStore {
   /** By name. */
   async list(): Promise<LocalModel[]> {
     const names = await readdir(this.#folder).catch(() => []);
-    const models = await Promise.all(names.toSorted().map((name) => this.#read(name)));
-    return models.flatMap((model) => model ?? []);
+    const models = await Promise.all(names.map((name) => this.#read(name)));
+    return models.flatMap((model) => model ?? []).toSorted((a, b) => a.name.localeCompare(b.name));
   }
 
   /** Whether there is any. Synchronous, for those who choose a provider. */

@@ -2,6 +2,7 @@ import type { ModelInfo, Price, Usage } from '../../contracts/llm.ts';
 import anthropic from './anthropic.json' with { type: 'json' };
 import copilot from './copilot.json' with { type: 'json' };
 import gemini from './gemini.json' with { type: 'json' };
+import llamacpp from './llamacpp.json' with { type: 'json' };
 import ollama from './ollama.json' with { type: 'json' };
 import openai from './openai.json' with { type: 'json' };
 import openrouter from './openrouter.json' with { type: 'json' };
@@ -27,7 +28,7 @@ interface Catalog {
   borrows?: readonly { prefix: string; from: string; prices: boolean }[];
 }
 
-const files: readonly Catalog[] = [anthropic, copilot, gemini, ollama, openai, openrouter, qwen, xai];
+const files: readonly Catalog[] = [anthropic, copilot, gemini, llamacpp, ollama, openai, openrouter, qwen, xai];
 const catalogs = new Map(files.map((catalog) => [catalog.provider, catalog]));
 
 /** What is the same of every model that only configuration knows. */

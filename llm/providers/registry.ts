@@ -12,6 +12,7 @@ const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvi
   openrouter: async (settings) => (await import('./openrouter/provider.ts')).openOpenRouter(settings),
   copilot: async (settings) => (await import('./copilot/provider.ts')).openCopilot(settings),
   ollama: async (settings) => (await import('./ollama/provider.ts')).openOllama(settings),
+  llamacpp: async (settings) => (await import('./llamacpp/provider.ts')).openLlamaCpp(settings),
   compatible: async (settings) => (await import('./compatible/provider.ts')).openCompatible(settings),
 };
 

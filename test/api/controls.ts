@@ -1,7 +1,7 @@
 import { HelixError } from '../../contracts/error.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { type JobRequest } from '../../contracts/job.ts';
-import type { ChatControl, JobControl, ModelControl, NodeControl } from '../../api/deps.ts';
+import type { ChatControl, JobControl, LocalModelControl, ModelControl, NodeControl } from '../../api/deps.ts';
 import type { Database } from '../../db/database.ts';
 import { getNode, removeNode, saveNode } from '../../db/nodes.ts';
 import { addJob, nodeRecord } from '../db/samples.ts';
@@ -64,6 +64,18 @@ export const echoingModels: ModelControl = {
   async *login({ provider }) {
     yield { type: 'done', provider };
   },
+};
+
+/** An empty store, into which nothing can be pulled. */
+export const noLocalModels: LocalModelControl = {
+  list: () => Promise.resolve([]),
+  recommend: () =>
+    Promise.resolve({ node: 'none', hardware: { cpus: 1, memoryBytes: 1, unifiedMemory: false }, models: [] }),
+  async *pull(source) {
+    yield { type: 'error', code: 'llm.model-not-found', message: `there is no ${source}` };
+  },
+  remove: (name) => Promise.reject(new HelixError('llm.model-not-found', `there is no ${name}`)),
+  info: (name) => Promise.reject(new HelixError('llm.model-not-found', `there is no ${name}`)),
 };
 
 const echoModel = {

@@ -4,7 +4,7 @@ import type { ApiDeps } from '../../api/deps.ts';
 import { type ApiServer, serveApi } from '../../api/server.ts';
 import type { Database } from '../../db/database.ts';
 import { withSchema } from '../db/with-schema.ts';
-import { echoingModels, RecordedJobs, recordedNodes, silentChats } from './controls.ts';
+import { echoingModels, noLocalModels, RecordedJobs, recordedNodes, silentChats } from './controls.ts';
 
 export interface TestApi {
   url: string;
@@ -36,6 +36,7 @@ export async function withApi<T>(
       nodes: recordedNodes(database),
       chats: silentChats,
       models: echoingModels,
+      localModels: noLocalModels,
       readBlob: async (hash) => blobs.get(hash),
       stepLog: (executionId) => ({
         read: async (offset, limit) => (logs.get(executionId) ?? Buffer.alloc(0)).subarray(offset, offset + limit),

@@ -132,8 +132,10 @@ export class LoadedModel {
       },
       onResponseChunk: ({ segmentType, text, tokens }) => {
         said += tokens.length;
-        if (segmentType !== undefined) thinking += tokens.length;
-        if (text !== '') emit({ type: segmentType === undefined ? 'text' : 'thinking', text });
+        // Under a grammar all is the answer, also what a template that opens thoughts by itself takes for one.
+        const isThought = segmentType !== undefined && !task.schema;
+        if (isThought) thinking += tokens.length;
+        if (text !== '') emit({ type: isThought ? 'thinking' : 'text', text });
       },
     };
     if (task.functions) {

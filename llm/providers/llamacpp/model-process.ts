@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { FromModel, GenerateTask, LoadTask, ModelEvent, ModelStop, ModelUsage, ToModel } from './wire.ts';
 
@@ -30,6 +31,7 @@ export class ModelProcess {
   readonly #child: ChildProcess;
   readonly #answers = new Map<number, OnAnswer>();
   #lastId = 0;
+  #busy = 0;
   #lastWords = '';
   #end: ModelProcessError | undefined;
 
@@ -69,6 +71,7 @@ export class ModelProcess {
     });
     void started.ended.then(() => loaded.reject(started.#end));
     started.#send({ type: 'load', ...task });
+    started.#hold(1);
     try {
       const { contextTokens, gpu } = await loaded.promise;
       started.contextTokens = contextTokens;
@@ -77,6 +80,8 @@ export class ModelProcess {
     } catch (error) {
       await started.stop();
       throw error;
+    } finally {
+      started.#hold(-1);
     }
   }
 
@@ -103,6 +108,7 @@ export class ModelProcess {
     });
     const abort = (): void => wake.resolve();
     signal.addEventListener('abort', abort);
+    this.#hold(1);
     this.#send({ type: 'generate', id, task });
     let isOver = false;
     try {
@@ -121,6 +127,7 @@ export class ModelProcess {
       signal.removeEventListener('abort', abort);
       this.#answers.delete(id);
       if (!isOver) this.#send({ type: 'abort', id });
+      this.#hold(-1);
     }
   }
 
@@ -129,6 +136,15 @@ export class ModelProcess {
     // There is nothing to be put in order: the model is a file, mapped into memory.
     this.#child.kill('SIGKILL');
     await this.ended;
+  }
+
+  /** A model that nobody asks anything does not keep Helix from ending, and ends with it. */
+  #hold(change: 1 | -1): void {
+    this.#busy += change;
+    const how = this.#busy > 0 ? 'ref' : 'unref';
+    this.#child[how]();
+    this.#child.channel?.[how]();
+    (this.#child.stderr as Socket | null)?.[how]();
   }
 
   #send(message: ToModel): void {

@@ -99,7 +99,9 @@ async function install(folder: string, build: Build, onProgress: OnProgress, sig
 }
 
 async function npm(args: string[], cwd: string, signal: AbortSignal): Promise<void> {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD$)/.test(name)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_(?!config_)|INIT_CWD$)/.test(name)),
+  );
   const child = spawn('npm', args, {
     cwd,
     env,
