@@ -120,6 +120,7 @@ function modeReason(mode: PermissionMode, kind: PermissionSubject['kind'], decis
 
 function matches(rule: PermissionRule, subject: NormalSubject): boolean {
   if (rule.tool !== undefined && !matchesGlob(rule.tool, subject.tool, 'text')) return false;
+  if (rule.kind !== undefined && rule.kind !== subject.kind) return false;
   if (rule.path !== undefined && !(subject.path !== undefined && matchesPath(rule, rule.path, subject.path)))
     return false;
   if (rule.host !== undefined && !(subject.host !== undefined && matchesHost(rule.host, subject.host))) return false;

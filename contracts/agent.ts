@@ -17,6 +17,8 @@ export const permissionRuleSchema = z.strictObject({
   decision: z.enum(['allow', 'ask', 'deny']),
   /** Name of the tool. */
   tool: z.string().min(1).optional(),
+  /** What it does, by whichever tool or command: a file that a command writes is an edit. */
+  kind: z.enum(['read', 'edit', 'run', 'network']).optional(),
   /** Workspace-relative path. */
   path: z.string().min(1).optional(),
   /** The whole shell command, and each simple command in it: `deny` matches when one does, `allow` only when all do. */

@@ -11,7 +11,7 @@ import { parseModelName } from './routing/model-name.ts';
 
 /** What a user without a wish gets from each provider. */
 const usualModels: Readonly<Record<string, string>> = {
-  anthropic: 'claude-sonnet-4-5',
+  anthropic: 'claude-sonnet-5-5',
   gemini: 'gemini-2.5-pro',
   openai: 'gpt-5.1',
   xai: 'grok-4',

@@ -79,7 +79,11 @@ class AgentTurn {
 
   async run(): Promise<AgentTurnResult> {
     try {
-      return this.result(await this.scope.run(() => this.work()));
+      const status = await this.scope.run(() => this.work());
+      if (status === 'limit')
+        await this.note(`${this.input.title}: ended after ${this.input.maxModelCalls} calls of the model`);
+      if (status === 'refused') await this.note(`${this.input.title}: ${this.model} declined to answer`);
+      return this.result(status);
     } catch (error) {
       if (isCancellation(error) && this.stopped) return this.result('stopped');
       throw error;

@@ -1,24 +1,28 @@
 import type { Budget, PermissionRule } from '../../contracts/agent.ts';
 import { HelixError } from '../../contracts/error.ts';
 
-/** What stands behind the `:` of a rule, by tool. */
-const subjects: Readonly<Record<string, 'command' | 'path' | 'host'>> = {
-  run: 'command',
-  test: 'command',
-  fetch: 'host',
-};
+/** What is ruled, whatever tool does it, and what stands behind the `:`. */
+const subjects = {
+  read: ['read', 'path'],
+  edit: ['edit', 'path'],
+  run: ['run', 'command'],
+  fetch: ['network', 'host'],
+} as const;
 
-/** `run:npm *`, `edit:src/**`, `fetch:example.com`, or a tool alone. Throws `usage.invalid`. */
+/** `run:npm *`, `edit:src/**`, `read:secrets/**`, `fetch:example.com`, or one of these words alone, or a tool's name. Throws `usage.invalid`. */
 export function parseRule(option: string, decision: PermissionRule['decision'], text: string): PermissionRule {
   const colon = text.indexOf(':');
-  const tool = (colon < 0 ? text : text.slice(0, colon)).trim();
-  const subject = colon < 0 ? undefined : text.slice(colon + 1).trim();
-  if (!/^[a-z-]+$/.test(tool) || subject === '')
-    throw new HelixError(
-      'usage.invalid',
-      `${option} takes TOOL or TOOL:WHAT, e.g. "run:npm *", "edit:src/**", "fetch:example.com": "${text}" is neither`,
-    );
-  return { decision, tool, ...(subject === undefined ? {} : { [subjects[tool] ?? 'path']: subject }) };
+  const word = (colon < 0 ? text : text.slice(0, colon)).trim();
+  const what = colon < 0 ? undefined : text.slice(colon + 1).trim();
+  if (Object.hasOwn(subjects, word) && what !== '') {
+    const [kind, member] = subjects[word as keyof typeof subjects];
+    return { decision, kind, ...(what === undefined ? {} : { [member]: what }) };
+  }
+  if (what === undefined && /^[a-z][a-z-]*$/.test(word)) return { decision, tool: word };
+  throw new HelixError(
+    'usage.invalid',
+    `${option} takes WHAT:PATTERN with read, edit, run or fetch for WHAT, e.g. "run:npm *", "edit:src/**", "fetch:example.com", or the name of a tool: "${text}" is neither`,
+  );
 }
 
 /** Undefined when no limit is given. Throws `usage.invalid`. */

@@ -22,6 +22,15 @@ function expectEach(shells: string[], expected: Decision, mode: PermissionMode, 
 }
 
 describe('permission', () => {
+  it('denies a kind of access by whatever tool or command, and no other', () => {
+    const rules: PermissionRule[] = [{ decision: 'deny', kind: 'edit', path: 'src/**' }];
+    for (const tool of ['edit', 'write', 'apply-patch', 'delete'])
+      assert.equal(decide({ mode: 'full', rules }, { tool, kind: 'edit', path: 'src/a.ts' }).decision, 'deny', tool);
+    assert.equal(command('full', rules, 'echo x > src/a.ts'), 'deny');
+    assert.equal(path('full', rules, 'read', 'src/a.ts'), 'allow');
+    assert.equal(path('full', rules, 'edit', 'docs/a.md'), 'allow');
+  });
+
   it('follows the mode where no rule matches', () => {
     const kinds = ['read', 'edit', 'run', 'network', 'ask'] as const;
     const table = (mode: PermissionMode): string =>

@@ -3,24 +3,30 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { loadConfig } from '../../config/load.ts';
 import { prepareSample } from '../../examples/prepare-sample.ts';
 import { readStackState } from '../../infra/embedded/stack.ts';
 import { resolveTemporalCli } from '../../infra/embedded/temporal-cli.ts';
 import { makeRepository } from './projects.ts';
+import { type ModelMove, withScriptedModel } from './scripted-model.ts';
 import { eventually, root, type Stack, startStack, succeed } from './stack.ts';
 
 const target = join(root, 'test', 'histories');
 const dir = await mkdtemp(join(tmpdir(), 'helix-histories-'));
-const stack = await startStack();
-try {
-  await runJobs(stack);
-  await writeHistories(stack);
-} finally {
-  await stack.down();
-  await rm(dir, { recursive: true, force: true });
-}
+await withScriptedModel(agentMove, async (model) => {
+  const stack = await startStack({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: model.url });
+  try {
+    await runJobs(stack);
+    await runAgents(stack);
+    await runChats(stack);
+    await writeHistories(stack);
+  } finally {
+    await stack.down();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
 
 async function runJobs({ helix, run }: Stack): Promise<void> {
   const sample = await prepareSample(join(dir, 'sample'));
@@ -71,6 +77,102 @@ async function runJobs({ helix, run }: Stack): Promise<void> {
   await helix(['cancel', cancelled]);
   await helix(['watch', cancelled]);
   await helix(['nodes', 'probe', 'local']);
+}
+
+let refusals = 0;
+
+/** Takes every way through a turn: decisions, a question, a command, another agent, limits, a repair, a review. */
+function agentMove({ prompt, answers }: { prompt: string; answers: number }): ModelMove {
+  if (prompt.includes('Do not change anything yet')) return 'Edit the note.';
+  if (prompt.includes('only the note'))
+    return answers === 0 ? [{ tool: 'read', args: { path: 'note.txt' } }] : 'The note says one.';
+  if (prompt.includes("project's tests failed"))
+    return answers === 0 ? [{ tool: 'edit', args: { path: 'note.txt', oldText: 'bad', newText: 'two' } }] : 'Mended.';
+  if (prompt.includes('as its reviewer'))
+    return answers === 0 ? [{ tool: 'write', args: { path: 'more.txt', content: 'more\n' } }] : 'Reviewed.';
+  if (prompt.startsWith('edit ')) {
+    const [, oldText, newText] = /^edit (\w+) to (\w+)/.exec(prompt)!;
+    return answers === 0 ? [{ tool: 'edit', args: { path: 'note.txt', oldText, newText } }] : 'Edited.';
+  }
+  if (prompt.startsWith('long')) return [{ tool: 'run', args: { command: 'sleep 600' } }];
+  if (!prompt.includes('mplement') && !prompt.includes('be quick')) return 'done';
+  switch (answers) {
+    case 0:
+      return [{ tool: 'edit', args: { path: 'note.txt', oldText: 'one', newText: 'bad' } }];
+    case 1:
+      return [{ tool: 'run', args: { command: 'cat note.txt' } }];
+    case 2:
+      return [{ tool: 'ask-user', args: { question: 'Which word?' } }];
+    case 3:
+      return [{ tool: 'delegate', args: { title: 'The note', prompt: 'Look at only the note' } }];
+    case 4:
+      return (refusals += 1) % 2 === 1 ? { status: 429, retryAfter: 1 } : [{ tool: 'list', args: {} }];
+    default:
+      return 'done';
+  }
+}
+
+async function runAgents({ helix, status }: Stack): Promise<void> {
+  const manifest = { name: 'p', version: '1.0.0', private: true, scripts: { test: 'grep -q -e one -e two note.txt' } };
+  const project = { 'package.json': JSON.stringify(manifest), 'note.txt': 'one\n' };
+  const repository = await makeRepository(join(dir, 'agent'), project);
+  const started = async (...args: string[]): Promise<string> =>
+    /job-[a-z0-9]{12}/.exec(
+      (await helix(['run', '--detach', 'Change the note', '--repo', repository, ...args])).stdout,
+    )![0];
+  const api = (await status()).find(({ name }) => name === 'helix')!.address!;
+  type Heard = { type: string; callId: string; kind?: string };
+  const eventsOf = async (jobId: string): Promise<Heard[]> => {
+    const response = await fetch(`http://${api.replace(/^https?:\/\//, '')}/v1/jobs/${jobId}/events?limit=1000`);
+    return ((await response.json()) as { events: { data: Heard }[] }).events.map(({ data }) => data);
+  };
+  const heard = (jobId: string, type: string): Promise<Heard> =>
+    eventually(`event ${type}`, async () => (await eventsOf(jobId)).find((event) => event.type === type));
+
+  const asking = await started('--permissions', 'ask');
+  const decided = new Set<string>();
+  for (let events: Heard[] = []; !events.some(({ type }) => type === 'job.finished'); events = await eventsOf(asking)) {
+    for (const { type, callId, kind } of events) {
+      if (type !== 'agent.asks' || decided.has(callId)) continue;
+      decided.add(callId);
+      if (kind === 'question') await helix(['answer', asking, callId, 'two']);
+      else if (decided.size === 2) await helix(['deny', asking, callId, '--reason', 'no']);
+      else await helix(['allow', asking, callId, ...(decided.size === 1 ? [] : ['--always', 'write'])]);
+      if (decided.size === 3) await helix(['tell', asking, 'please be quick']);
+    }
+    await sleep(200);
+  }
+
+  const poor = await started('--budget', '0.05', '--modes', 'building');
+  await heard(poor, 'agent.out-of-budget');
+  await helix(['pause', poor]);
+  await helix(['resume', poor]);
+  await helix(['budget', poor, '--usd', '3']);
+  await heard(poor, 'agent.asks');
+  await helix(['stop', poor]);
+  await helix(['watch', poor]);
+
+  const cancelled = await started('--permissions', 'ask');
+  await heard(cancelled, 'agent.asks');
+  await helix(['cancel', cancelled]);
+  await helix(['watch', cancelled]);
+}
+
+async function runChats({ helix }: Stack): Promise<void> {
+  const repository = await makeRepository(join(dir, 'chat'), { 'note.txt': 'one\n' });
+  const say = async (input: string, ...args: string[]): Promise<string> =>
+    /job-[a-z0-9]{12}/.exec((await helix(['chat', '--json', ...args], { input })).stdout)![0];
+  const chat = await say('edit one to two', '--repo', repository);
+  await say('edit two to three', '--resume', chat);
+  await helix(['diff', chat]);
+  await helix(['rollback', chat, 'c1']);
+  const long = say('long', '--resume', chat);
+  await eventually('a command runs', async () => (await helix(['show', chat])).stdout.includes('running'));
+  await sleep(3_000);
+  await helix(['stop', chat]);
+  await long;
+  await helix(['cancel', chat]);
+  await say('edit one to four', '--resume', chat);
 }
 
 async function writeHistories({ env }: Stack): Promise<void> {
