@@ -91,7 +91,7 @@ class ModelCall {
       if (refused) await recordRefused(database, callId, bound);
       const waitMs = error instanceof HelixError ? error.details['retryAfterMs'] : undefined;
       if (refused && typeof waitMs === 'number')
-        return { kind: 'wait', waitMs, reason: (error as HelixError).message, spent: spentOn(lost) };
+        return { kind: 'wait', waitMs, reason: error.message, spent: spentOn(lost) };
       throw error;
     }
     return await this.keep(response, request, entries.at(-1)!.hash, model, lost, Date.now() - startedAt);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 // The neutral form of what models are asked and what they answer. Every provider is translated to and from it; what a provider needs back
 // exactly as it gave it travels along in `opaque`.
 
-const jsonSchema: z.ZodType<JsonValue> = z.json() as never;
+const jsonSchema: z.ZodType<JsonValue> = z.json();
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
 /**
@@ -28,7 +28,6 @@ export type ImagePart = z.infer<typeof imagePartSchema>;
 
 /** What a model thought, as far as its provider shows it; empty text with `opaque` where it shows nothing but wants it back. */
 export const thinkingPartSchema = z.object({ type: z.literal('thinking'), text: z.string(), ...opaque });
-export type ThinkingPart = z.infer<typeof thinkingPartSchema>;
 
 export const toolCallPartSchema = z.object({
   type: z.literal('tool-call'),

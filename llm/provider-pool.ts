@@ -52,7 +52,7 @@ export class ProviderPool {
 
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.open.values());
-    await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)));
+    for (const one of opened) if (one.status === 'fulfilled') await one.value.close();
   }
 
   private async isLoggedIn(name: string): Promise<boolean> {

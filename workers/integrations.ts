@@ -39,11 +39,17 @@ export async function startIntegrations(foundation: Foundation): Promise<Role> {
   ]);
   const roles = workers.map(workerRole);
   return {
-    ended: Promise.all(roles.map((role) => role.ended))
-      .finally(() => pool.close())
-      .then(() => undefined),
+    ended: endOf(roles, pool),
     stop: () => roles.forEach((role) => role.stop()),
   };
+}
+
+async function endOf(roles: readonly Role[], pool: ProviderPool): Promise<void> {
+  try {
+    await Promise.all(roles.map((role) => role.ended));
+  } finally {
+    await pool.close();
+  }
 }
 
 /** The server hands out no more calls than the provider takes, however many processes there are. */

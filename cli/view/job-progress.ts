@@ -84,6 +84,8 @@ export class JobProgress {
         this.#leave(data.executionId);
         break;
       case 'checkpoint.recorded':
+      case 'chat.asked':
+      case 'chat.answered':
       case 'model.asked':
       case 'model.answered':
       case 'tool.called':

@@ -19,7 +19,7 @@ export interface CompressLimits {
 
 export interface CompressOptions {
   estimator: TokenEstimator;
-  /** Puts messages into words, in at most so many tokens: a model's call (see `summaryPrompt`). Without it facts are extracted by rules. What it throws is thrown on. */
+  /** Puts messages into words, in at most so many tokens: a model's call. Without it facts are extracted by rules. What it throws is thrown on. */
   summarise?: (messages: Message[], maxTokens: number) => Promise<string>;
   /** Keeps an output, so that the model can read it again. Without it the middle of a large output is lost. */
   keep?: KeepText;

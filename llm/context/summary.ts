@@ -15,12 +15,6 @@ const sections = {
 type Section = keyof typeof sections;
 const order = Object.keys(sections) as Section[];
 
-/** Instructions for a model that summarises messages, to be given as the last user message after them. */
-export const summaryPrompt =
-  'Summarise the conversation so far for the one who carries on with it and will not see it. Keep: what the user wants and forbids, in their words where it matters; every decision with its reason; ' +
-  'what was done; what was tried and failed, and why; what is still open; facts about files, interfaces and commands that took effort to find out. ' +
-  'Leave out greetings, tool output that led nowhere and anything that can be read again in the files. Plain sentences or lists, no preamble.';
-
 /** How many messages a summary stands for; undefined for a message that is none. */
 export function summarisedMessages(message: Message): number | undefined {
   const match = opening.exec(textOf(message));

@@ -13,6 +13,7 @@ import { makeRepository } from './projects.ts';
 import { type ModelMove, withScriptedModel } from './scripted-model.ts';
 import { eventually, root, type Stack, startStack, succeed } from './stack.ts';
 
+let refusals = 0;
 const target = join(root, 'test', 'histories');
 const dir = await mkdtemp(join(tmpdir(), 'helix-histories-'));
 await withScriptedModel(agentMove, async (model) => {
@@ -78,8 +79,6 @@ async function runJobs({ helix, run }: Stack): Promise<void> {
   await helix(['watch', cancelled]);
   await helix(['nodes', 'probe', 'local']);
 }
-
-let refusals = 0;
 
 /** Takes every way through a turn: decisions, a question, a command, another agent, limits, a repair, a review. */
 function agentMove({ prompt, answers }: { prompt: string; answers: number }): ModelMove {
