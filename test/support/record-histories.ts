@@ -142,11 +142,11 @@ async function runAgents({ helix, status }: Stack): Promise<void> {
     await sleep(200);
   }
 
-  const poor = await started('--budget', '0.05', '--modes', 'building');
+  const poor = await started('--budget-tokens', '1000', '--modes', 'building');
   await heard(poor, 'agent.out-of-budget');
   await helix(['pause', poor]);
   await helix(['resume', poor]);
-  await helix(['budget', poor, '--usd', '3']);
+  await helix(['budget', poor, '--tokens', '3000000']);
   await heard(poor, 'agent.asks');
   await helix(['stop', poor]);
   await helix(['watch', poor]);
