@@ -19,7 +19,7 @@ import { createRepositoryMapper, type RepositoryMapper } from '../llm/context/re
 import type { SymbolStore } from '../llm/context/repository-map/symbol-cache.ts';
 import { TokenEstimator } from '../llm/context/tokens.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface AgentDeps {
   stores(project: ProjectId): Promise<SnapshotStore>;
@@ -57,7 +57,7 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
     return map.text && `The repository's files with their most important definitions:\n\n${map.text}`;
   };
 
-  return translateErrors({
+  return activityGroup({
     /** Puts the prompt into the conversation and makes what stays the same for all calls of the turn. */
     async openTurn(input: OpenTurnInput): Promise<OpenedTurn> {
       const { job, head, prompt, snapshot, tools, permissions } = input;

@@ -10,7 +10,7 @@ import { analyse } from '../modes/planning/analyse.ts';
 import { planMarkdown } from '../modes/planning/plan-markdown.ts';
 import { recipeCommand } from '../modes/refactoring/command.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface AnalysisDeps {
   stores(project: ProjectId): Promise<SnapshotStore>;
@@ -20,7 +20,7 @@ export interface AnalysisDeps {
 
 /** What planning reads from a snapshot, and the commands of recipes. */
 export function createAnalysisActivities({ stores, blobs, database }: AnalysisDeps) {
-  return translateErrors({
+  return activityGroup({
     async analyseProject(input: {
       project: ProjectId;
       snapshot: SnapshotId;

@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
 
@@ -20,7 +19,7 @@ const passing = new Set<ErrorCode>([
 const triesOfTheUnforeseen = 3;
 
 /** The one place where errors of the parts below become Temporal failures. */
-function toFailure(error: unknown, attempt: number): unknown {
+export function toFailure(error: unknown, attempt: number): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof HelixError) {
     return ApplicationFailure.create({
@@ -37,19 +36,4 @@ function toFailure(error: unknown, attempt: number): unknown {
     nonRetryable: attempt >= triesOfTheUnforeseen,
     ...(error instanceof Error ? { cause: error } : {}),
   });
-}
-
-/** Wraps every activity of a group so that what it throws is translated. */
-export function translateErrors<T extends Record<string, (...args: never[]) => Promise<unknown>>>(activities: T): T {
-  const wrapped = Object.entries(activities).map(([name, activity]) => [
-    name,
-    async (...args: never[]) => {
-      try {
-        return await activity(...args);
-      } catch (error) {
-        throw toFailure(error, Context.current().info.attempt);
-      }
-    },
-  ]);
-  return Object.fromEntries(wrapped) as T;
 }

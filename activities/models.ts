@@ -17,9 +17,8 @@ import type { LlmProvider } from '../llm/provider.ts';
 import type { ProviderPool } from '../llm/provider-pool.ts';
 import { parseModelName } from '../llm/routing/model-name.ts';
 import { fitConversation } from './compaction.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
-import { withHeartbeat } from './heartbeat.ts';
 import { StreamLog } from './stream-log.ts';
 
 export interface ModelDeps {
@@ -35,13 +34,13 @@ const textInEvents = 500;
 
 /** Calls of language models. */
 export function createModelActivities(deps: ModelDeps) {
-  return translateErrors({
+  return activityGroup({
     /**
      * Asks a model for the next message of a conversation and appends it. A call that has ended is never made again: a later attempt finds its
      * answer on record. One that was sent and lost with its process counts as spent with all that it could cost.
      */
     async callModel(input: ModelCallInput): Promise<ModelCallResult> {
-      const { info } = Context.current();
+      const { info, cancellationSignal } = Context.current();
       const call = new ModelCall(
         deps,
         input,
@@ -49,7 +48,7 @@ export function createModelActivities(deps: ModelDeps) {
         info.workflowExecution?.workflowId ?? '',
         info.attempt,
       );
-      return await withHeartbeat((signal) => call.result(signal));
+      return await call.result(cancellationSignal);
     },
   });
 }

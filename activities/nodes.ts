@@ -4,8 +4,7 @@ import type { Database } from '../db/database.ts';
 import { getNode, removeNode, saveNode } from '../db/nodes.ts';
 import type { FleetNode } from '../fleet/node.ts';
 import type { Roster } from '../fleet/placement/roster.ts';
-import { translateErrors } from './errors.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface NodeDeps {
   database: Database;
@@ -15,7 +14,7 @@ export interface NodeDeps {
 
 /** Nodes come, are looked at again, and go. */
 export function createNodeActivities({ database, roster, connect }: NodeDeps) {
-  return translateErrors({
+  return activityGroup({
     async registerNode(registration: NodeRegistration): Promise<NodeRecord> {
       const { name, ssh, labels } = registration;
       const known = await getNode(database, name);
@@ -25,28 +24,26 @@ export function createNodeActivities({ database, roster, connect }: NodeDeps) {
           `a node named ${name} is registered already: choose another --name, or remove it first with "helix nodes remove ${name}"`,
         );
       }
-      return await withHeartbeat(async () => {
-        const node = await connect(registration);
-        const record: NodeRecord = {
-          name,
-          ssh,
-          hostKey: node.hostKey,
-          slots: registration.slots ?? node.facts.cpus,
-          labels,
-          facts: node.facts,
-          state: 'healthy',
-          busy: 0,
-          probedAt: new Date().toISOString(),
-        };
-        try {
-          await saveNode(database, record);
-        } catch (error) {
-          await node.close();
-          throw error;
-        }
-        await roster.add(record, node);
-        return record;
-      });
+      const node = await connect(registration);
+      const record: NodeRecord = {
+        name,
+        ssh,
+        hostKey: node.hostKey,
+        slots: registration.slots ?? node.facts.cpus,
+        labels,
+        facts: node.facts,
+        state: 'healthy',
+        busy: 0,
+        probedAt: new Date().toISOString(),
+      };
+      try {
+        await saveNode(database, record);
+      } catch (error) {
+        await node.close();
+        throw error;
+      }
+      await roster.add(record, node);
+      return record;
     },
 
     async probeNode(name: string): Promise<NodeRecord> {
@@ -58,7 +55,7 @@ export function createNodeActivities({ database, roster, connect }: NodeDeps) {
           'node.unreachable',
           `node ${name} is not connected${known.reason ? `: ${known.reason}` : ''}`,
         );
-      const facts = await withHeartbeat(() => node.probe());
+      const facts = await node.probe();
       const record: NodeRecord = { ...known, facts, state: 'healthy', probedAt: new Date().toISOString() };
       delete record.reason;
       await saveNode(database, record, { onlyKnown: true });

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { HelixError } from '../contracts/error.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 
 const largestPage = 2 << 20;
 const timeoutMs = 30_000;
@@ -14,7 +14,7 @@ export interface FetchedPage {
 
 /** Pages that agents ask for; whether they may was decided before. */
 export function createPageActivities() {
-  return translateErrors({
+  return activityGroup({
     /** Redirects are not followed but told: the new address is another decision. Throws `usage.invalid` for an address that is no page. */
     async fetchPage({ url }: { url: string }): Promise<FetchedPage> {
       const address = URL.canParse(url) ? new URL(url) : undefined;

@@ -7,7 +7,7 @@ import { listNodes } from '../db/nodes.ts';
 import { outcomeOf, stepContext, stepOf } from '../workflows/step-order.ts';
 import { TaskGraph } from '../workflows/task-graph.ts';
 import { answerFromCache, type CacheDeps, type CacheQuestion } from './cached-steps.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
 import { type FinishedStep, recordFinished } from './step-records.ts';
 
@@ -28,7 +28,7 @@ export function createPreparationActivities(deps: CacheDeps) {
     layers: await Promise.all(task.layers.map((layer) => blobs.put(JSON.stringify(layer)))),
   });
 
-  return translateErrors({
+  return activityGroup({
     /**
      * The plan's tasks of some kinds, and the outcomes of those that the step cache can answer. One by one they would cost the workflow an
      * activity each. The plan itself stays in the blob store: histories hold its hash.

@@ -2,7 +2,7 @@ import type { ProgressRecord } from '../contracts/workflow.ts';
 import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
 import { insertJob, updateJob } from '../db/jobs.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface RecordDeps {
   database: Database;
@@ -12,7 +12,7 @@ export interface RecordDeps {
 
 /** Projections of workflows into PostgreSQL. */
 export function createRecordActivities({ database, webUrl }: RecordDeps) {
-  return translateErrors({
+  return activityGroup({
     /** Writes a job's state and its new events. Safe to repeat. */
     async recordProgress({ job, events, patch }: ProgressRecord): Promise<void> {
       const { jobId, workflowId, project, request } = job;

@@ -7,7 +7,7 @@ import { appendEvents } from '../db/events.ts';
 import { type CheckOutcome, compareChecks, countDiagnostics } from '../modes/refactoring/verdict.ts';
 import { junitXml, quoteFailures, readTestReport, type TestReport } from '../modes/testing/report.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface ReportDeps {
   stores(project: ProjectId): Promise<SnapshotStore>;
@@ -59,7 +59,7 @@ export function createReportActivities({ stores, blobs, database }: ReportDeps) 
   const checkOutcomes = async (outcomes: TaskOutcome[]): Promise<CheckOutcome[]> =>
     (await Promise.all(outcomes.map(checkOutcome))).filter((outcome) => outcome !== undefined);
 
-  return translateErrors({
+  return activityGroup({
     async reportTests(input: {
       jobId: string;
       project: ProjectId;

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { HelixError } from '../contracts/error.ts';
 import { jobBranch } from '../contracts/derived.ts';
@@ -6,8 +7,7 @@ import type { Published, PublishInput } from '../contracts/workflow.ts';
 import { publishBranch } from '../snapshots/publish.ts';
 import { importSource } from '../snapshots/source.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
-import { translateErrors } from './errors.ts';
-import { withHeartbeat } from './heartbeat.ts';
+import { activityGroup } from './activity-group.ts';
 
 export interface SourceDeps {
   stores(project: ProjectId): Promise<SnapshotStore>;
@@ -16,10 +16,10 @@ export interface SourceDeps {
 
 /** Sources in, results out. */
 export function createSourceActivities({ stores, blobs }: SourceDeps) {
-  return translateErrors({
+  return activityGroup({
     async importSource({ project, source }: { project: ProjectId; source: Source }): Promise<ImportedSource> {
       const store = await stores(project);
-      return await withHeartbeat((signal) => importSource(store, source, { signal }));
+      return await importSource(store, source, { signal: Context.current().cancellationSignal });
     },
 
     /** Blob hash of the patch between two snapshots; null when they are the same. */
@@ -58,10 +58,8 @@ export function createSourceActivities({ stores, blobs }: SourceDeps) {
         });
         return branch;
       };
-      return await withHeartbeat(async () => {
-        const [patch, branch] = await Promise.all([makePatch(), makeBranch()]);
-        return { branch, patch };
-      });
+      const [patch, branch] = await Promise.all([makePatch(), makeBranch()]);
+      return { branch, patch };
     },
   });
 }

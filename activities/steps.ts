@@ -16,9 +16,8 @@ import type { Allocator, SlotLease } from '../fleet/placement/allocator.ts';
 import type { Roster } from '../fleet/placement/roster.ts';
 import { stepKey } from '../fleet/placement/step-key.ts';
 import { answerFromCache, type CacheDeps } from './cached-steps.ts';
-import { translateErrors } from './errors.ts';
+import { activityGroup, heartbeatWith } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
-import { withHeartbeat } from './heartbeat.ts';
 import { recordFinished } from './step-records.ts';
 
 export interface StepDeps extends CacheDeps {
@@ -35,22 +34,20 @@ interface HeartbeatDetails {
 
 /** The step: looked up, placed, run on a node, and recorded. */
 export function createStepActivities(deps: StepDeps) {
-  return translateErrors({
+  return activityGroup({
     /** Runs a step, or returns what an earlier attempt or an equal step came to. Re-attaches to an execution that is under way. */
     async runStep({ context, order }: StepInput): Promise<StepResult> {
       const activity = Context.current();
       const { info } = activity;
       const details: HeartbeatDetails = { ...(info.heartbeatDetails as HeartbeatDetails | undefined) };
+      heartbeatWith(() => details);
       const claimed = (node: string): void => {
         details.node = node;
         activity.heartbeat(details);
       };
       const spec = { ...order, layers: await Promise.all(order.layers.map((hash) => loadLayer(deps.blobs, hash))) };
       const run = new StepRun(deps, context, spec, info, details.node, claimed);
-      return await withHeartbeat(
-        (signal) => run.result(signal),
-        () => details,
-      );
+      return await run.result(activity.cancellationSignal);
     },
   });
 }

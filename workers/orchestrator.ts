@@ -38,6 +38,7 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
     },
     // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.
     maxCachedWorkflows: 200,
+    maxHeartbeatThrottleInterval: '2s',
     shutdownGraceTime: '5s',
   });
   return workerRole(worker);

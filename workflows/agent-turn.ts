@@ -4,7 +4,6 @@ import {
   condition,
   executeChild,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -17,6 +16,7 @@ import type { Budget, CallOutcome, PendingCall, Spending } from '../contracts/ag
 import type { JobEventData } from '../contracts/event.ts';
 import type { StepResult } from '../contracts/step.ts';
 import type { AgentTurnInput, AgentTurnResult, ModelCallResult, OpenedTurn, StepOrder } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
 import { PauseGate } from './pause-gate.ts';
@@ -201,7 +201,6 @@ class AgentTurn {
       taskQueue: modelTaskQueue(model.split('/')[0]!),
       // A long answer of a slow model, thinking included.
       startToCloseTimeout: '60m',
-      heartbeatTimeout: '12s',
       retry: {
         initialInterval: '500ms',
         backoffCoefficient: 2,

@@ -6,7 +6,6 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  proxyActivities,
   setHandler,
   startChild,
   workflowInfo,
@@ -17,6 +16,7 @@ import type { PermissionRule } from '../contracts/agent.ts';
 import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobResult } from '../contracts/job.ts';
 import type { AgentTurnResult, ChatInput, ChatSoFar, Published } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { agentTurn } from './agent-turn.ts';
 import { ChatState } from './chat-state.ts';
 import { addSpending, Ledger, nothingSpent } from './ledger.ts';
@@ -31,7 +31,6 @@ const { importSource, publish, makePatch } = proxyActivities<ReturnType<typeof c
   taskQueue: sourceTaskQueue,
   // A first fetch of a large repository over a slow line.
   startToCloseTimeout: '60m',
-  heartbeatTimeout: '30s',
   retry: { maximumInterval: '30s', maximumAttempts: 3 },
 });
 const { analyseProject } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({

@@ -3,7 +3,6 @@ import {
   type ChildWorkflowHandle,
   condition,
   isCancellation,
-  proxyActivities,
   setHandler,
   startChild,
   workflowInfo,
@@ -11,6 +10,7 @@ import {
 import type { createSourceActivities } from '../activities/sources.ts';
 import type { JobResult, Mode } from '../contracts/job.ts';
 import type { DevJobInput, ModeInput, ModeOutput, Published, TaskOutcome } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { building } from './building.ts';
 import { JobState } from './job-state.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
@@ -27,7 +27,6 @@ const { importSource, publish } = proxyActivities<ReturnType<typeof createSource
   taskQueue: sourceTaskQueue,
   // A first fetch of a large repository over a slow line.
   startToCloseTimeout: '60m',
-  heartbeatTimeout: '30s',
   retry: { maximumInterval: '30s', maximumAttempts: 3 },
 });
 

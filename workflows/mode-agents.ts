@@ -1,9 +1,10 @@
-import { proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
+import { startChild, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { AgentTurnInput, AgentTurnResult, ModeInput, TaskOutcome } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { repairPrompt } from './agent-prompts.ts';
 import { agentTurn } from './agent-turn.ts';
 import { Ledger } from './ledger.ts';

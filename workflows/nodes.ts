@@ -1,6 +1,6 @@
-import { proxyActivities } from '@temporalio/workflow';
 import type { createNodeActivities } from '../activities/nodes.ts';
 import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
+import { proxyActivities } from './activities.ts';
 import { fleetTaskQueue } from './task-queues.ts';
 
 const nodes = proxyActivities<ReturnType<typeof createNodeActivities>>({
@@ -8,7 +8,6 @@ const nodes = proxyActivities<ReturnType<typeof createNodeActivities>>({
   // The first contact may upload a Node runtime.
   startToCloseTimeout: '10m',
   scheduleToStartTimeout: '30s',
-  heartbeatTimeout: '30s',
   // A user waits for the answer: two tries, then say what is wrong.
   retry: { maximumAttempts: 2 },
 });

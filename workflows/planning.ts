@@ -1,6 +1,6 @@
-import { proxyActivities } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { ModeInput, ModeOutput } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { planningPrompt } from './agent-prompts.ts';
 import { ModeAgents } from './mode-agents.ts';
 import { PauseGate } from './pause-gate.ts';

@@ -1,9 +1,10 @@
-import { getExternalWorkflowHandle, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Task } from '../contracts/plan.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { reviewPrompt } from './agent-prompts.ts';
 import { checkpointSignal } from './messages.ts';
 import { ModeAgents, type Work } from './mode-agents.ts';

@@ -1,8 +1,9 @@
-import { proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
+import { proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
 import type { createRecordActivities } from '../activities/records.ts';
 import type { createSourceActivities } from '../activities/sources.ts';
 import type { JobResult } from '../contracts/job.ts';
 import type { RollbackInput } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { sourceTaskQueue } from './task-queues.ts';
 
 const { publish } = proxyActivities<ReturnType<typeof createSourceActivities>>({

@@ -5,7 +5,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  proxyActivities,
   setCurrentDetails,
 } from '@temporalio/workflow';
 import type { createPreparationActivities } from '../activities/preparation.ts';
@@ -15,6 +14,7 @@ import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { StepResult } from '../contracts/step.ts';
 import type { Task } from '../contracts/plan.ts';
 import type { ModeInput, PlannedTask, StepContext, StepOrder, TaskOutcome } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import type { PauseGate } from './pause-gate.ts';
 import { outcomeOf, stepContext, stepOf } from './step-order.ts';
 import { TaskGraph } from './task-graph.ts';
@@ -36,8 +36,6 @@ export async function runStep(context: StepContext, order: StepOrder): Promise<S
     taskQueue: classTaskQueue(order.class),
     // Everything that may happen inside one attempt: waiting for a node, layers, the command, and the transfers around them.
     startToCloseTimeout: context.nodeWaitMs + 2 * order.timeoutMs + 30 * minute,
-    // The node-pool beats twice a second; a pool that died is noticed after this.
-    heartbeatTimeout: '12s',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 30 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     summary: context.title,

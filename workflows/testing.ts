@@ -1,6 +1,6 @@
-import { proxyActivities } from '@temporalio/workflow';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { ModeInput, ModeOutput, TaskOutcome } from '../contracts/workflow.ts';
+import { proxyActivities } from './activities.ts';
 import { ModeAgents } from './mode-agents.ts';
 import { PauseGate } from './pause-gate.ts';
 import { countSteps, describeFailures, finishHandlers, runTasks } from './steps.ts';
