@@ -1,28 +1,26 @@
 import {
-  ActivityFailure,
   CancellationScope,
   condition,
   executeChild,
   isCancellation,
   setCurrentDetails,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { createAgentActivities } from '../activities/agent.ts';
 import type { createPageActivities } from '../activities/pages.ts';
-import type { createModelActivities } from '../activities/models.ts';
-import type { Budget, CallOutcome, PendingCall, Spending } from '../contracts/agent.ts';
+import type { CallOutcome, PendingCall, Spending } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { StepResult } from '../contracts/step.ts';
-import type { AgentTurnInput, AgentTurnResult, ModelCallResult, OpenedTurn, StepOrder } from '../contracts/workflow.ts';
+import type { AgentTurnInput, AgentTurnResult, OpenedTurn, StepOrder } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
-import { Ledger, nothingSpent } from './ledger.ts';
+import { nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
+import { ModelCalls } from './model-calls.ts';
 import { PauseGate } from './pause-gate.ts';
 import { stepContext } from './step-order.ts';
-import { failureCode, failureMessage, finishHandlers, runStep } from './steps.ts';
-import { modelTaskQueue, sourceTaskQueue } from './task-queues.ts';
+import { failureMessage, finishHandlers, runStep } from './steps.ts';
+import { sourceTaskQueue } from './task-queues.ts';
 import { TurnState } from './turn-state.ts';
 
 const { openTurn, answerToolCalls, addUserMessage, sayInJob } = proxyActivities<
@@ -39,9 +37,6 @@ const { fetchPage } = proxyActivities<ReturnType<typeof createPageActivities>>({
   retry: { maximumAttempts: 3 },
 });
 
-/** A quarter of an hour for the last model there is, a quarter of a minute for one that another can stand in for. */
-const attemptsOfLastModel = 20;
-const attemptsBeforeNextModel = 6;
 const defaultCommandTimeoutMs = 10 * 60_000;
 const deepestDelegation = 2;
 const emptyAnswersInARow = 3;
@@ -56,13 +51,12 @@ export async function agentTurn(input: AgentTurnInput): Promise<AgentTurnResult>
 
 class AgentTurn {
   private readonly state: TurnState;
-  private readonly ledger: Ledger;
+  private readonly calls: ModelCalls;
   private readonly input: AgentTurnInput;
   private opened!: OpenedTurn;
   private head = '';
   private snapshot: string;
   private text = '';
-  private modelIndex = 0;
   private readonly gate = new PauseGate();
   private readonly scope = new CancellationScope();
   private stopped = false;
@@ -73,7 +67,17 @@ class AgentTurn {
     this.input = input;
     this.snapshot = input.snapshot;
     this.state = new TurnState(input.permissions);
-    this.ledger = new Ledger(input.budget);
+    const { job, title, models, budget } = input;
+    this.calls = new ModelCalls({
+      jobId: job.jobId,
+      title,
+      models,
+      budget,
+      identity: () => this.identity(),
+      event: (data) => this.event(data),
+      note: (message) => this.note(message),
+      show: (now) => this.show(now),
+    });
     this.listen();
   }
 
@@ -82,7 +86,7 @@ class AgentTurn {
       const status = await this.scope.run(() => this.work());
       if (status === 'limit')
         await this.note(`${this.input.title}: ended after ${this.input.maxModelCalls} calls of the model`);
-      if (status === 'refused') await this.note(`${this.input.title}: ${this.model} declined to answer`);
+      if (status === 'refused') await this.note(`${this.input.title}: ${this.calls.model} declined to answer`);
       return this.result(status);
     } catch (error) {
       if (isCancellation(error) && this.stopped) return this.result('stopped');
@@ -107,7 +111,7 @@ class AgentTurn {
     for (let calls = 0; calls < this.input.maxModelCalls; calls += 1) {
       await this.gate.pass();
       await this.takeSteering();
-      const answer = await this.ask();
+      const answer = await this.calls.ask({ spec: this.opened.spec, head: this.head, snapshot: this.snapshot });
       this.head = answer.head;
       if (answer.text) this.text = answer.text;
       this.show();
@@ -138,7 +142,7 @@ class AgentTurn {
       this.state.decide(decision.callId, decision.allowed, decision.reason, decision.always),
     );
     setHandler(messages.answerQuestionUpdate, (callId, answer) => this.state.answer(callId, answer));
-    setHandler(messages.raiseBudgetUpdate, (more) => this.ledger.raise(more));
+    setHandler(messages.raiseBudgetUpdate, (more) => this.calls.ledger.raise(more));
     setHandler(messages.steerSignal, (text) => this.state.steer(text));
     setHandler(messages.stopSignal, () => {
       this.stopped = true;
@@ -148,7 +152,7 @@ class AgentTurn {
       head: this.head,
       snapshot: this.snapshot,
       pending: this.state.pending,
-      spent: this.ledger.spent,
+      spent: this.calls.ledger.spent,
     }));
   }
 
@@ -160,80 +164,10 @@ class AgentTurn {
       text,
       head,
       snapshot,
-      spending: this.ledger.spent,
-      raised: this.ledger.raisedBy,
+      spending: this.calls.ledger.spent,
+      raised: this.calls.ledger.raisedBy,
       ...(allowed.length > 0 ? { allowed } : {}),
     };
-  }
-
-  /** Asks until there is an answer: waits out limits, waits for a larger budget, goes on to the next model. */
-  private async ask(): Promise<Extract<ModelCallResult, { kind: 'answer' }>> {
-    for (;;) {
-      const exhausted = this.ledger.exhausted();
-      if (exhausted) {
-        await this.waitForBudget(exhausted);
-        continue;
-      }
-      const reserved = this.ledger.reserve();
-      let result: ModelCallResult;
-      try {
-        result = await this.timed(() => this.callModel(reserved));
-      } catch (error) {
-        this.ledger.settle(reserved, nothingSpent);
-        if (isCancellation(error) || !this.nextModel(error)) throw error;
-        await this.note(`${failureMessage(error)}; going on with ${this.model}`);
-        continue;
-      }
-      this.ledger.settle(reserved, result.spent);
-      if (result.kind === 'answer') return result;
-      if (result.kind === 'wait') await this.hibernate(result.waitMs, result.reason);
-      else await this.waitForBudget(result.reason);
-    }
-  }
-
-  private get model(): string {
-    return this.input.models[this.modelIndex]!;
-  }
-
-  private callModel(budget: Budget): Promise<ModelCallResult> {
-    const { model, head, snapshot } = this;
-    const { callModel } = proxyActivities<ReturnType<typeof createModelActivities>>({
-      taskQueue: modelTaskQueue(model.split('/')[0]!),
-      // A long answer of a slow model, thinking included.
-      startToCloseTimeout: '60m',
-      retry: {
-        initialInterval: '500ms',
-        backoffCoefficient: 2,
-        maximumInterval: '60s',
-        maximumAttempts: this.modelIndex + 1 < this.input.models.length ? attemptsBeforeNextModel : attemptsOfLastModel,
-      },
-      cancellationType: 'TRY_CANCEL',
-      summary: `${model}: ${this.input.title}`.slice(0, 200),
-    });
-    const { job, title } = this.input;
-    return callModel({ jobId: job.jobId, title, model, spec: this.opened.spec, head, snapshot, budget });
-  }
-
-  /** Whether there is another model to go on with. What the user decided by a wrong request is not mended by asking somebody else. */
-  private nextModel(error: unknown): boolean {
-    if (!(error instanceof ActivityFailure) || failureCode(error) === 'llm.invalid-request') return false;
-    if (this.modelIndex + 1 >= this.input.models.length) return false;
-    this.modelIndex += 1;
-    return true;
-  }
-
-  private async hibernate(waitMs: number, reason: string): Promise<void> {
-    const until = new Date(Date.now() + waitMs).toISOString();
-    await this.event({ type: 'agent.limited', ...this.identity(), reason, until });
-    this.show(`waits until ${until}: ${reason}`);
-    await sleep(waitMs, { summary: `${reason}: until ${until}`.slice(0, 200) });
-  }
-
-  private async waitForBudget(reason: string): Promise<void> {
-    await this.event({ type: 'agent.out-of-budget', ...this.identity(), reason });
-    this.show(`waits for a larger budget: ${reason}`);
-    const raised = this.ledger.raised;
-    await condition(() => this.ledger.raised > raised);
   }
 
   /** Answers the calls of the last message. */
@@ -245,7 +179,7 @@ class AgentTurn {
     for (;;) {
       const { head, snapshot } = this;
       const { permissions } = this.state;
-      const after = await this.timed(() =>
+      const after = await this.calls.timed(() =>
         answerToolCalls({
           job,
           title,
@@ -288,9 +222,9 @@ class AgentTurn {
           choices: pending.choices,
         });
       case 'step':
-        return await this.timed(() => this.runCommand(pending));
+        return await this.calls.timed(() => this.runCommand(pending));
       case 'fetch':
-        return await this.timed(() => this.fetch(pending));
+        return await this.calls.timed(() => this.fetch(pending));
       case 'delegate':
         return await this.delegate(pending);
     }
@@ -357,7 +291,7 @@ class AgentTurn {
     const { snapshot } = this;
     if (this.input.depth >= deepestDelegation)
       return { callId, type: 'delegate', succeeded: false, answer: 'an agent this deep cannot delegate', snapshot };
-    const budget = this.ledger.reserve();
+    const budget = this.calls.ledger.reserve();
     let spent: Spending = nothingSpent;
     try {
       const child = await executeChild(agentTurn, {
@@ -390,7 +324,7 @@ class AgentTurn {
       if (isCancellation(error)) throw error;
       return { callId, type: 'delegate', succeeded: false, answer: failureMessage(error), snapshot };
     } finally {
-      this.ledger.settle(budget, spent);
+      this.calls.ledger.settle(budget, spent);
     }
   }
 
@@ -401,15 +335,6 @@ class AgentTurn {
 
   private async say(text: string): Promise<void> {
     this.head = await addUserMessage({ head: this.head, snapshot: this.snapshot, text });
-  }
-
-  private async timed<T>(work: () => Promise<T>): Promise<T> {
-    const startedAt = Date.now();
-    try {
-      return await work();
-    } finally {
-      this.ledger.worked(Date.now() - startedAt);
-    }
   }
 
   private identity(): { turn: string; title: string } {
@@ -427,13 +352,13 @@ class AgentTurn {
   }
 
   private show(now?: string): void {
-    const { spent } = this.ledger;
+    const { spent } = this.calls.ledger;
     const state = now ?? (this.state.pending ? `at work: ${this.state.pending.type}` : 'at work');
     setCurrentDetails(
       [
         `**${this.input.title}** ${state}`,
         '',
-        `${spent.calls} calls of ${this.model}, ${spent.inputTokens} + ${spent.outputTokens} tokens, $${spent.usd.toFixed(4)}`,
+        `${spent.calls} calls of ${this.calls.model}, ${spent.inputTokens} + ${spent.outputTokens} tokens, $${spent.usd.toFixed(4)}`,
         ...(this.text ? ['', this.text.slice(0, 2_000)] : []),
       ].join('\n'),
     );
