@@ -7,7 +7,7 @@ import { configSchema, defaultHome } from './schema.ts';
 import type { Config } from './schema.ts';
 import { otherVariables, settings } from './settings.ts';
 import type { Setting } from './settings.ts';
-import { closest } from './suggest.ts';
+import { nearestNames } from '../contracts/nearest-names.ts';
 import { readTemporalProfile } from './temporal-profile.ts';
 
 interface Given {
@@ -185,6 +185,9 @@ function fromText(setting: Setting, text: string): unknown {
   return text;
 }
 
+/** Settings have long names with much in common: only those of a slip apart are taken for each other. */
+const misspelling = { edits: 2 };
+
 /**
  * A HELIX_ variable that looks like a misspelt setting is refused. Others are let through: a step that runs Helix itself
  * may carry variables of its own.
@@ -192,13 +195,13 @@ function fromText(setting: Setting, text: string): unknown {
 function refuseUnknownVariables(env: NodeJS.ProcessEnv): void {
   const known = [...settings.map((setting) => setting.variable), ...otherVariables];
   for (const variable of Object.keys(env)) {
-    if (!variable.startsWith('HELIX_') || known.includes(variable) || !closest(variable, known)) continue;
+    if (!variable.startsWith('HELIX_') || known.includes(variable) || nearestNames(variable, known, misspelling).length === 0) continue;
     throw unknown(variable, 'the environment', known);
   }
 }
 
 function unknown(name: string, source: string, known: readonly string[]): HelixError {
-  const near = closest(name, known);
+  const [near] = nearestNames(name, known, misspelling);
   return new HelixError(
     'usage.invalid',
     `${name} (from ${source}) is no setting${near ? `; did you mean ${near}?` : `; known are ${known.join(', ')}`}`,

@@ -3,8 +3,9 @@ import type { Config } from '../config/schema.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
 import { llmRequestSchema, type ModelInfo } from '../contracts/llm.ts';
+import { nearestNames } from '../contracts/nearest-names.ts';
 import { login } from './login.ts';
-import { costOf, knownModels, modelInfo, nearestModels } from './models/catalog.ts';
+import { costOf, knownModels, modelInfo } from './models/catalog.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import { providerNames } from './providers/registry.ts';
 import { parseModelName } from './routing/model-name.ts';
@@ -130,7 +131,7 @@ export class ModelService {
     // A provider lists its models with their dates, and takes them without.
     const isKnown = known.some(({ id }) => id === model || id.startsWith(`${model}-`));
     if (!isKnown && models.length > 0) {
-      const near = nearestModels(
+      const near = nearestNames(
         model,
         known.map((one) => one.id),
       );

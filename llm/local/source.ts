@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HelixError } from '../../contracts/error.ts';
-import { nearestModels } from '../models/nearest.ts';
+import { nearestNames } from '../../contracts/nearest-names.ts';
 import { knownModels } from './recommend.ts';
 
 /** Where a model comes from. */
@@ -47,7 +47,7 @@ function pathOf(url: string): string {
 }
 
 function unknown(text: string): HelixError {
-  const near = nearestModels(
+  const near = nearestNames(
     text,
     knownModels.map(({ name }) => name),
   );

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { HelixError } from '../../contracts/error.ts';
 import { type LocalModel, localModelNameSchema, localModelSchema } from '../../contracts/local-model.ts';
-import { nearestModels } from '../models/nearest.ts';
+import { nearestNames } from '../../contracts/nearest-names.ts';
 
 const manifest = 'manifest.json';
 
@@ -35,7 +35,7 @@ export class ModelStore {
   async get(name: string): Promise<LocalModel> {
     const model = localModelNameSchema.safeParse(name).success ? await this.#read(name) : undefined;
     if (model) return model;
-    const near = nearestModels(
+    const near = nearestNames(
       name,
       (await this.list()).map((one) => one.name),
     );

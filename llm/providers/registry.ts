@@ -1,6 +1,6 @@
 import { HelixError } from '../../contracts/error.ts';
 import type { LlmProvider, ProviderSettings } from '../provider.ts';
-import { nearestModels } from '../models/nearest.ts';
+import { nearestNames } from '../../contracts/nearest-names.ts';
 
 /** A provider's module is loaded when it is first opened, so that nobody waits for an SDK that is not used. */
 const providers: Record<string, (settings: ProviderSettings) => Promise<LlmProvider>> = {
@@ -32,7 +32,7 @@ export async function openProvider(
 ): Promise<LlmProvider> {
   const open = Object.hasOwn(providers, name) ? providers[name] : undefined;
   if (open) return open(settings);
-  const near = nearestModels(name, providerNames);
+  const near = nearestNames(name, providerNames);
   throw new HelixError(
     'usage.invalid',
     `There is no provider of models called ${name}.${near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''} ` +

@@ -1,6 +1,6 @@
 import { HelixError } from '../../contracts/error.ts';
 import type { ModelInfo } from '../../contracts/llm.ts';
-import { nearestModels } from '../models/nearest.ts';
+import { nearestNames } from '../../contracts/nearest-names.ts';
 
 export interface ModelName {
   provider: string;
@@ -29,6 +29,6 @@ export function modelNameOf(info: Pick<ModelInfo, 'provider' | 'id'>): string {
 
 /** `; did you mean a or b?`, or nothing when no known name is near. */
 export function didYouMean(name: string, known: readonly string[]): string {
-  const near = nearestModels(name, known);
+  const near = nearestNames(name, known);
   return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelInfoSchema } from '../../contracts/llm.ts';
-import { costOf, knownModels, modelInfo, nearestModels } from '../../llm/models/catalog.ts';
+import { costOf, knownModels, modelInfo } from '../../llm/models/catalog.ts';
+import { nearestNames } from '../../contracts/nearest-names.ts';
 
 const folder = join(import.meta.dirname, '../../llm/models');
 const usage = { input: 0, output: 0, thinking: 0, cacheRead: 0, cacheWrite: 0 };
@@ -119,9 +120,9 @@ describe('the cost of a call', () => {
 describe('names that are near', () => {
   it('are those a slip away, the nearest first', () => {
     const known = ['claude-opus-5', 'claude-opus-5-5', 'gpt-5', 'gemini-2.5-pro'];
-    assert.deepEqual(nearestModels('cluade-opus-5', known), ['claude-opus-5', 'claude-opus-5-5']);
-    assert.deepEqual(nearestModels('GEMINI-2.5-PRO', known), ['gemini-2.5-pro']);
-    assert.deepEqual(nearestModels('opus', known), ['claude-opus-5', 'claude-opus-5-5']);
-    assert.deepEqual(nearestModels('llama', known), []);
+    assert.deepEqual(nearestNames('cluade-opus-5', known), ['claude-opus-5', 'claude-opus-5-5']);
+    assert.deepEqual(nearestNames('GEMINI-2.5-PRO', known), ['gemini-2.5-pro']);
+    assert.deepEqual(nearestNames('opus', known), ['claude-opus-5', 'claude-opus-5-5']);
+    assert.deepEqual(nearestNames('llama', known), []);
   });
 });

@@ -1,15 +1,20 @@
 /**
  * The candidates most like `name`, the nearest first, for "did you mean": those at most a third of the longer name's letters away, and those
- * that contain the name or are contained in it. Upper and lower case are alike.
+ * that contain the name or are contained in it; with `edits`, only those at most so many letters away. Upper and lower case are alike.
  */
-export function nearestModels(name: string, candidates: readonly string[], limit: number = 3): string[] {
+export function nearestNames(
+  name: string,
+  candidates: readonly string[],
+  { limit = 3, edits }: { limit?: number; edits?: number } = {},
+): string[] {
   const wanted = name.toLowerCase();
   return [...new Set(candidates)]
     .map((candidate) => {
       const other = candidate.toLowerCase();
       const contained = wanted.length >= 3 && other.length >= 3 && (other.includes(wanted) || wanted.includes(other));
       const distance = editDistance(wanted, other);
-      return { candidate, distance, near: contained || distance <= Math.max(wanted.length, other.length) / 3 };
+      const alike = contained || distance <= Math.max(wanted.length, other.length) / 3;
+      return { candidate, distance, near: edits === undefined ? alike : distance <= edits };
     })
     .filter(({ near }) => near)
     .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate))
