@@ -195,7 +195,12 @@ const misspelling = { edits: 2 };
 function refuseUnknownVariables(env: NodeJS.ProcessEnv): void {
   const known = [...settings.map((setting) => setting.variable), ...otherVariables];
   for (const variable of Object.keys(env)) {
-    if (!variable.startsWith('HELIX_') || known.includes(variable) || nearestNames(variable, known, misspelling).length === 0) continue;
+    if (
+      !variable.startsWith('HELIX_') ||
+      known.includes(variable) ||
+      nearestNames(variable, known, misspelling).length === 0
+    )
+      continue;
     throw unknown(variable, 'the environment', known);
   }
 }
