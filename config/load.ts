@@ -148,11 +148,19 @@ const wellKnown = {
   HF_TOKEN: 'llm.llamacpp.hubToken',
 };
 
+/** Set on many machines for other programs: they count only where Google's own SDK would use them for Gemini. */
+const vertex = {
+  GOOGLE_CLOUD_PROJECT: 'llm.gemini.project',
+  GOOGLE_CLOUD_LOCATION: 'llm.gemini.location',
+  GOOGLE_APPLICATION_CREDENTIALS: 'llm.gemini.keyFile',
+};
+
 function wellKnownLayer(env: NodeJS.ProcessEnv): Layer {
   const layer: Layer = new Map();
   const ollama = env['OLLAMA_HOST'] && ollamaUrl(env['OLLAMA_HOST']);
   if (ollama) layer.set('llm.ollama.baseUrl', { value: ollama, source: 'OLLAMA_HOST' });
-  for (const [variable, name] of Object.entries(wellKnown)) {
+  const known = /^(true|1)$/i.test(env['GOOGLE_GENAI_USE_VERTEXAI'] ?? '') ? { ...wellKnown, ...vertex } : wellKnown;
+  for (const [variable, name] of Object.entries(known)) {
     if (env[variable]) layer.set(name, { value: env[variable], source: variable });
   }
   return layer;
@@ -178,9 +186,10 @@ function helixLayer(env: NodeJS.ProcessEnv): Layer {
   return layer;
 }
 
-/** A text that is no number or boolean stays as it is, so that the schema refuses it with the text in the message. */
+/** A text that is no number, boolean or JSON stays as it is, so that the schema refuses it with the text in the message. */
 function fromText(setting: Setting, text: string): unknown {
   if (setting.kind === 'number' && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (setting.kind === 'object') return jsonOr(text);
   if (setting.kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
   return text;
 }
@@ -211,4 +220,12 @@ function unknown(name: string, source: string, known: readonly string[]): HelixE
     'usage.invalid',
     `${name} (from ${source}) is no setting${near ? `; did you mean ${near}?` : `; known are ${known.join(', ')}`}`,
   );
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

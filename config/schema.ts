@@ -8,19 +8,22 @@ const milliseconds = (fallback: number) =>
   z.number().int().positive().default(fallback).describe('milliseconds: a whole number of at least 1');
 const text = (allowed: string) => z.string().min(1).describe(allowed);
 
-const provider = () =>
-  z
-    .strictObject({
-      apiKey: text('a key, or a reference to one: env:VARIABLE or file:/absolute/path').optional(),
-      baseUrl: z
-        .url({ protocol: /^https?$/ })
-        .describe('an http or https URL')
-        .optional(),
-      timeoutMs: milliseconds(10 * 60_000),
-      requestsPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
-      tokensPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
-    })
-    .prefault({});
+/** What all providers that are called over the network have. */
+const remote = {
+  apiKey: text('a key, or a reference to one: env:VARIABLE or file:/absolute/path').optional(),
+  baseUrl: z
+    .url({ protocol: /^https?$/ })
+    .describe('an http or https URL')
+    .optional(),
+  timeoutMs: milliseconds(10 * 60_000),
+  requestsPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
+  tokensPerMinute: z.number().int().min(1).describe('a whole number of at least 1').optional(),
+  options: z
+    .record(z.string(), z.json())
+    .describe('a JSON object, laid over every request in the words of the provider')
+    .optional(),
+};
+const provider = () => z.strictObject(remote).prefault({});
 
 /**
  * Every setting of HelixCode. The description of a leaf says what is allowed there; error messages quote it.
@@ -84,11 +87,29 @@ export const configSchema = z.strictObject({
       model: text('provider/model, e.g. anthropic/claude-sonnet-4-5').optional(),
       fallback: text('provider/model, tried when the first one fails; several with commas between them').optional(),
       anthropic: provider(),
-      gemini: provider(),
+      /** With a project, Gemini is called through Vertex AI. */
+      gemini: z
+        .strictObject({
+          ...remote,
+          project: text('the id of a Google Cloud project').optional(),
+          location: text('a region of Google Cloud, or global').optional(),
+          keyFile: text('the path of a JSON file of Google credentials').optional(),
+        })
+        .prefault({}),
       openai: provider(),
       xai: provider(),
       qwen: provider(),
-      openrouter: provider(),
+      /** By title and referer OpenRouter tells its users' programs apart. */
+      openrouter: z
+        .strictObject({
+          ...remote,
+          title: text('a name').optional(),
+          referer: z
+            .url({ protocol: /^https?$/ })
+            .describe('an http or https URL')
+            .optional(),
+        })
+        .prefault({}),
       copilot: provider(),
       ollama: provider(),
       compatible: provider(),

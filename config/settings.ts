@@ -7,7 +7,8 @@ export interface Setting {
   /** The path with dots: `api.port`. */
   name: string;
   variable: string;
-  kind: 'string' | 'number' | 'boolean';
+  /** An `object` is given as JSON. */
+  kind: 'string' | 'number' | 'boolean' | 'object';
   allowed: string;
   default?: unknown;
 }
@@ -29,7 +30,7 @@ function collect(schema: JsonSchema, path: string[]): Setting[] {
     return Object.entries(schema.properties).flatMap(([key, child]) => collect(child, [...path, key]));
   }
   const kind = schema.type === 'integer' || schema.type === 'number' ? 'number' : schema.type;
-  if (kind !== 'string' && kind !== 'number' && kind !== 'boolean') {
+  if (kind !== 'string' && kind !== 'number' && kind !== 'boolean' && kind !== 'object') {
     throw new TypeError(`the setting ${path.join('.')} cannot be given as an environment variable`);
   }
   const setting = { path, name: path.join('.'), variable: variableOf(path), kind, allowed: schema.description ?? kind };

@@ -78,6 +78,7 @@ export class ModelService {
       model,
       messages: [{ role: 'user', content: [{ type: 'text', text: test.prompt }] }],
       maxTokens: test.maxTokens ?? testTokens,
+      providerOptions: this.pool.options(providerName),
     });
     for await (const event of provider.generateStream(request, { signal })) {
       firstTokenMs ??= elapsed();

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import type { LlmRequest } from '../contracts/llm.ts';
 import type { TokenStore } from './auth/token-store.ts';
 import { ModelStore } from './local/store.ts';
 import type { LlmProvider } from './provider.ts';
@@ -28,6 +29,7 @@ export class ProviderPool {
       providerNames.map(async (name) => {
         if (name === 'llamacpp') return new ModelStore(this.home).hasAny();
         const { apiKey, baseUrl } = this.settings(name) ?? {};
+        if (name === 'gemini' && this.config.gemini.project !== undefined) return true;
         return apiKey !== undefined || baseUrl !== undefined || (await this.isLoggedIn(name));
       }),
     );
@@ -50,6 +52,12 @@ export class ProviderPool {
     return await provider;
   }
 
+  /** What the user has configured to be laid over every request to a provider; see `providerOptions`. */
+  options(name: string): LlmRequest['providerOptions'] {
+    const options = this.settings(name)?.options;
+    return options === undefined ? {} : { [name]: options };
+  }
+
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.open.values());
     for (const one of opened) if (one.status === 'fulfilled') await one.value.close();
@@ -65,7 +73,7 @@ export class ProviderPool {
   }
 
   private async openOne(name: string): Promise<LlmProvider> {
-    const { apiKey, ...own } = this.settings(name) ?? {};
+    const { apiKey, options: _, ...own } = this.settings(name) ?? {};
     return await openProvider(name, {
       ...own,
       apiKey: apiKey === undefined ? undefined : resolveSecret(`llm.${name}.apiKey`, apiKey),

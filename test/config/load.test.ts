@@ -140,6 +140,27 @@ describe('the configuration', () => {
     assert.equal(address('not a host'), undefined);
   });
 
+  it('takes an object as JSON from a variable, and says what is wrong with one that is none', async () => {
+    await withHome(async (env) => {
+      const variable = 'HELIX_LLM_OPENROUTER_OPTIONS';
+      const { llm } = loadConfig({ ...env, [variable]: '{"provider":{"order":["anthropic"]}}' });
+      assert.deepEqual(llm.openrouter.options, { provider: { order: ['anthropic'] } });
+      assert.match(
+        refusal({ ...env, [variable]: 'fast' }),
+        /llm\.openrouter\.options is "fast" .* allowed is a JSON object/,
+      );
+    });
+  });
+
+  it("calls Gemini through Vertex AI where Google's own programs would", async () => {
+    await withHome(async (env) => {
+      const vertex = { GOOGLE_CLOUD_PROJECT: 'p', GOOGLE_CLOUD_LOCATION: 'europe-west4' };
+      assert.equal(loadConfig({ ...env, ...vertex }).llm.gemini.project, undefined);
+      const { project, location } = loadConfig({ ...env, ...vertex, GOOGLE_GENAI_USE_VERTEXAI: 'true' }).llm.gemini;
+      assert.deepEqual([project, location], ['p', 'europe-west4']);
+    });
+  });
+
   it('is documented setting by setting', async () => {
     const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
     for (const { name, variable } of settings) {
