@@ -6,6 +6,7 @@ import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './lock.mjs';
+import { lanesOf, runLanes } from './test-lanes.mjs';
 import { ensureSystemPrograms } from './system-programs.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -70,32 +71,18 @@ async function runMocha(args) {
   return mocha(await prepareTests(), args);
 }
 
-/** Runs mocha and sees to it that the last line counts the tests, also when mocha does not get that far. */
 async function mocha(node, args) {
   const colour = process.stdout.isTTY ? { FORCE_COLOR: process.env.FORCE_COLOR ?? '1' } : {};
-  const script = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
-  const child = spawn(node, [...nodeFlags, script, ...mochaArguments(args)], {
-    cwd: root,
-    env: { ...environment(node), ...colour },
-    stdio: ['inherit', 'pipe', 'inherit'],
-  });
-  let tail = '';
-  child.stdout.on('data', (chunk) => {
-    process.stdout.write(chunk);
-    tail = (tail + chunk.toString('latin1')).slice(-2000);
-  });
-  const code = await exitCode(child);
-  const last = tail.trimEnd().split('\n').at(-1);
-  const counted = /^\d+ passed, \d+ failed/.test(last);
-  if (!counted) process.stdout.write('0 passed, 1 failed\n');
-  return counted ? code : code || 1;
-}
-
-/** Mocha adds the files named to those of its configuration; someone who names files wants no others. */
-function mochaArguments(args) {
-  if (!args.some((arg) => arg.includes('.test.ts'))) return args;
-  const { spec: _, ...settings } = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
-  return ['--no-config', ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]), ...args];
+  const start = (mochaArgs) => {
+    const script = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+    return spawn(node, [...nodeFlags, script, ...mochaArgs], {
+      cwd: root,
+      env: { ...environment(node), ...colour },
+      stdio: ['inherit', 'pipe', 'inherit'],
+    });
+  };
+  const settings = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
+  return runLanes(lanesOf(args, settings).map((lane) => ({ start: () => start(lane), exitCode })));
 }
 
 /** Installs what every command needs; returns the Node to run it with. */

@@ -1,0 +1,44 @@
+/** Tests that wait for whole stacks more than they compute run beside all the others, and take the longest. */
+const slowest = 'test/e2e/**/*.test.ts';
+
+/** The arguments of each mocha: one for what somebody names, two at once for everything. */
+export function lanesOf(args, { spec, ...settings }) {
+  const common = ['--no-config', ...Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])];
+  if (args.some((arg) => arg.includes('.test.ts'))) return [[...common, ...args]];
+  return [
+    [...common, ...args, slowest],
+    [...common, ...args, '--ignore', slowest, spec],
+  ];
+}
+
+/**
+ * Runs each lane's mocha and prints as the last line how many tests passed and failed in all; a lane that did not get as far as counting is one
+ * failure. The first lane's output is shown as it comes, that of the others when they have ended. Returns the exit code.
+ */
+export async function runLanes(lanes) {
+  const results = await Promise.all(lanes.map((lane, index) => runLane(lane, index === 0)));
+  if (lanes.length === 1 && results[0].counted) return results[0].code;
+  const sum = (pick) => results.reduce((total, result) => total + pick(result), 0);
+  const skipped = sum((result) => result.skipped);
+  const counts = [`${sum((result) => result.passed)} passed`, `${sum((result) => result.failed)} failed`];
+  process.stdout.write(`${[...counts, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ')}\n`);
+  return results.find(({ code }) => code !== 0)?.code ?? 0;
+}
+
+async function runLane({ start, exitCode }, isShown) {
+  const child = start();
+  const held = [];
+  let tail = '';
+  child.stdout.on('data', (chunk) => {
+    if (isShown) process.stdout.write(chunk);
+    else held.push(chunk);
+    tail = (tail + chunk.toString('latin1')).slice(-2000);
+  });
+  const code = await exitCode(child);
+  process.stdout.write(Buffer.concat(held));
+  const last = tail.trimEnd().split('\n').at(-1);
+  const counted = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(last);
+  if (!counted) return { code: code || 1, counted: false, passed: 0, failed: 1, skipped: 0 };
+  const [passed, failed, skipped] = counted.slice(1).map((count) => Number(count ?? 0));
+  return { code, counted: true, passed, failed, skipped };
+}
