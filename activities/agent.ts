@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
+import { attachmentParts } from '../agent/attachments.ts';
 import { answerCalls } from '../agent/answer-calls.ts';
 import { append, load } from '../agent/conversation.ts';
 import { readInstructions } from '../agent/instructions.ts';
 import { systemPrompt } from '../agent/prompt.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import type { Attachment } from '../contracts/attachment.ts';
 import { canonicalCapabilityClass } from '../contracts/capability-class.ts';
 import type { ConversationEntry, ToolsOutput } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
@@ -60,7 +62,7 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
   return activityGroup({
     /** Puts the prompt into the conversation and makes what stays the same for all calls of the turn. */
     async openTurn(input: OpenTurnInput): Promise<OpenedTurn> {
-      const { job, head, prompt, snapshot, tools, permissions } = input;
+      const { job, head, prompt, attachments, snapshot, tools, permissions } = input;
       const store = await stores(job.project);
       const plan = await readPlan(blobs, input.plan);
       const system = systemPrompt({
@@ -76,13 +78,18 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
       const map = head === null ? await mapOf(job.project, store, snapshot, input.model, prompt) : '';
       return {
         spec: await blobs.put(JSON.stringify(spec)),
-        head: await addUserText(blobs, head, snapshot, map ? `${prompt}\n\n${map}` : prompt),
+        head: await addUserText(blobs, head, snapshot, map ? `${prompt}\n\n${map}` : prompt, attachments),
         commands,
       };
     },
 
-    async addUserMessage(input: { head: string; snapshot: SnapshotId; text: string }): Promise<string> {
-      return await addUserText(blobs, input.head, input.snapshot, input.text);
+    async addUserMessage(input: {
+      head: string;
+      snapshot: SnapshotId;
+      text: string;
+      attachments?: Attachment[];
+    }): Promise<string> {
+      return await addUserText(blobs, input.head, input.snapshot, input.text, input.attachments);
     },
 
     /** Answers the tool calls of the last message as far as it goes without anyone else, and says in the job's log what was done. */
@@ -125,12 +132,19 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
 }
 
 /** A conversation that was stopped in the middle of tool calls gets answers to them first: providers refuse calls without results. */
-async function addUserText(blobs: BlobStore, head: string | null, snapshot: SnapshotId, text: string): Promise<string> {
+async function addUserText(
+  blobs: BlobStore,
+  head: string | null,
+  snapshot: SnapshotId,
+  text: string,
+  attachments: readonly Attachment[] = [],
+): Promise<string> {
   const last = head === null ? undefined : (await load(blobs, head)).at(-1);
   const calls =
     last?.message.role === 'assistant' ? last.message.content.filter((part) => part.type === 'tool-call') : [];
   const parent = calls.length > 0 ? await add(blobs, head, snapshot, interrupted(calls)) : head;
-  return await add(blobs, parent, snapshot, { role: 'user', content: [{ type: 'text', text }] });
+  const content = [...(await attachmentParts(blobs, attachments)), { type: 'text', text } as const];
+  return await add(blobs, parent, snapshot, { role: 'user', content });
 }
 
 function interrupted(calls: { id: string; name: string }[]): Message {

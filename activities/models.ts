@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ancestors, append, type HashedEntry } from '../agent/conversation.ts';
+import { ancestors, append, type HashedEntry, withImages } from '../agent/conversation.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { StepLogs } from '../blobs/step-logs.ts';
@@ -113,7 +113,10 @@ class ModelCall {
       maxTokens,
     });
     // The messages were checked when they were made: checking thousands again with every call would take longer than the call.
-    const messages = entries.map(({ entry }) => entry.message);
+    const messages = await withImages(
+      blobs,
+      entries.map(({ entry }) => entry.message),
+    );
     const defaults = llmRequestSchema.parse({ model: name, messages: messages.slice(-1), ...fixed, maxTokens });
     return { request: { ...defaults, messages }, entries };
   }
@@ -203,7 +206,7 @@ class ModelCall {
       durationMs,
     } as const;
     await database.transaction(async (transaction) => {
-      await recordAnswered(transaction, this.callId, result);
+      await recordAnswered(transaction, this.callId, result, usd === null ? null : spent.usd);
       await appendEvents(transaction, jobId, [{ key: `${this.callId}:answered`, at, data }]);
     });
     return result;

@@ -1,6 +1,7 @@
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { ConversationEntry } from '../contracts/agent.ts';
 import { HelixError } from '../contracts/error.ts';
+import type { ImagePart, Message, ToolResultPart } from '../contracts/llm.ts';
 import { EntryCache } from './entry-cache.ts';
 
 /*
@@ -25,9 +26,12 @@ function cacheOf(blobs: BlobStore): EntryCache {
   return cache;
 }
 
-/** Stores an entry and returns its hash, the new head. The same entry has the same hash. */
+/** Stores an entry and returns its hash, the new head. The same entry has the same hash. Its images are blobs of their own. */
 export async function append(blobs: BlobStore, entry: ConversationEntry): Promise<string> {
-  const text = JSON.stringify(entry);
+  const message = await mapImages(entry.message, async (image) =>
+    image.data === '' ? image : { ...image, data: '', blob: await blobs.put(Buffer.from(image.data, 'base64')) },
+  );
+  const text = JSON.stringify({ ...entry, message });
   const hash = await blobs.put(text);
   cacheOf(blobs).add(hash, JSON.parse(text) as ConversationEntry, text.length);
   return hash;
@@ -77,4 +81,33 @@ export async function truncate(blobs: BlobStore, head: string, message: string):
     `message ${message} is not in this conversation: name one of its messages by the hash it is listed with`,
     { details: { head, message } },
   );
+}
+
+/** The messages with the bytes of their images, as providers take them. Throws HelixError `artifact.not-found`. */
+export async function withImages(blobs: BlobStore, messages: readonly Message[]): Promise<Message[]> {
+  return await Promise.all(
+    messages.map((message) =>
+      mapImages(message, async (image) => {
+        if (image.blob === undefined) return image;
+        const { blob, ...part } = image;
+        const content = await blobs.get(blob);
+        if (!content) throw new HelixError('artifact.not-found', `the image ${blob} is not in the blob store any more`);
+        return { ...part, data: content.toString('base64') };
+      }),
+    ),
+  );
+}
+
+type Shown = ToolResultPart['content'];
+
+/** A message without images comes back as it is: what is remembered of it elsewhere goes by its identity. */
+async function mapImages(message: Message, map: (image: ImagePart) => Promise<ImagePart>): Promise<Message> {
+  const hasImage = (content: Shown): boolean => content.some(({ type }) => type === 'image');
+  const mapped = (content: Shown): Promise<Shown> =>
+    Promise.all(content.map(async (part) => (part.type === 'image' ? await map(part) : part)));
+  if (message.role === 'user' && hasImage(message.content))
+    return { ...message, content: await mapped(message.content) };
+  if (message.role !== 'tool' || !message.content.some((result) => hasImage(result.content))) return message;
+  const results = message.content.map(async (result) => ({ ...result, content: await mapped(result.content) }));
+  return { ...message, content: await Promise.all(results) };
 }

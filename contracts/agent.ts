@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { attachmentsSchema } from './attachment.ts';
 import type { AssistantPart, Message, Usage } from './llm.ts';
 import type { SnapshotId } from './snapshot.ts';
 import type { Command } from './step.ts';
@@ -50,6 +51,8 @@ export const spendingSchema = z.object({
   outputTokens: z.number().int().nonnegative(),
   cacheReadTokens: z.number().int().nonnegative(),
   usd: z.number().nonnegative(),
+  /** Time in which models and commands worked, each agent's by itself; waiting for people or providers does not count. */
+  activeMs: z.number().nonnegative().optional(),
 });
 export type Spending = z.infer<typeof spendingSchema>;
 
@@ -70,7 +73,11 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('answer'), callId: z.string().min(1), answer: z.string().max(100_000) }),
   z.strictObject({ type: z.literal('raise-budget'), by: budgetSchema }),
-  z.strictObject({ type: z.literal('steer'), text: z.string().min(1).max(100_000) }),
+  z.strictObject({
+    type: z.literal('steer'),
+    text: z.string().min(1).max(100_000),
+    attachments: attachmentsSchema.optional(),
+  }),
   z.strictObject({ type: z.literal('stop') }),
 ]);
 export type AgentMessage = z.infer<typeof agentMessageSchema>;
@@ -125,8 +132,9 @@ export interface ToolsInput {
 
 export type ToolsOutput = { snapshot: SnapshotId } &
   /** All calls are answered; `head` is the conversation with their results. */
+  /** `work`: blob hash of the work items that were proposed. */
   (
-    | { done: true; head: string; calls: ToolCallSummary[]; plan?: PlanItem[] }
+    | { done: true; head: string; calls: ToolCallSummary[]; plan?: PlanItem[]; work?: string }
     | { done: false; progress: string; pending: PendingCall }
   );
 

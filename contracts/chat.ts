@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { modelNameSchema } from './agent.ts';
+import { attachmentsSchema } from './attachment.ts';
 import { checkpointSchema } from './job.ts';
 
 /** What a user says in a chat. Two messages with the same id are one. */
@@ -8,6 +9,7 @@ export const chatMessageSchema = z.strictObject({
   text: z.string().min(1).max(100_000),
   /** Answers this message and those after it. */
   model: modelNameSchema.optional(),
+  attachments: attachmentsSchema.optional(),
 });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { budgetSchema, modelNameSchema, permissionsSchema, spendingSchema } from './agent.ts';
+import { attachmentsSchema } from './attachment.ts';
 import { capabilityClassSchema } from './capability-class.ts';
 import { recipeSchema } from './recipe.ts';
 import { projectIdSchema, snapshotIdSchema, sourceSchema } from './snapshot.ts';
@@ -44,6 +45,10 @@ export const jobRequestSchema = z.object({
   /** Of the job's agents. */
   permissions: permissionsSchema.optional(),
   budget: budgetSchema.optional(),
+  /** Given to the agents along with the goal. A chat has them with its messages. */
+  attachments: attachmentsSchema.optional(),
+  /** Who asks, as the operating system names them; the API's own user when nobody is named. */
+  user: z.string().min(1).max(100).optional(),
   /** Two requests with the same key are one job. */
   idempotencyKey: z.string().min(1).max(200).optional(),
 });

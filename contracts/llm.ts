@@ -17,11 +17,15 @@ const opaque = { opaque: opaqueSchema.optional() };
 export const textPartSchema = z.object({ type: z.literal('text'), text: z.string(), ...opaque });
 export type TextPart = z.infer<typeof textPartSchema>;
 
-/** Image bytes in base64; `mediaType` is that of PNG, JPEG, GIF or WebP. */
+/**
+ * Image bytes in base64; `mediaType` is that of PNG, JPEG, GIF or WebP. In a stored conversation `data` is empty and `blob` the hash of the bytes: they
+ * are filled in when a model is asked.
+ */
 export const imagePartSchema = z.object({
   type: z.literal('image'),
   mediaType: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
   data: z.base64(),
+  blob: z.string().optional(),
   ...opaque,
 });
 export type ImagePart = z.infer<typeof imagePartSchema>;

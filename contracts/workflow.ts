@@ -4,6 +4,7 @@ import type { JobEventData } from './event.ts';
 import type { Recipe } from './recipe.ts';
 import type { ImportedSource, ProjectId, SnapshotId, Source } from './snapshot.ts';
 import type { Command, StepEnd, StepSpec } from './step.ts';
+import type { Attachment } from './attachment.ts';
 import type { Budget, PermissionRule, Permissions, Spending, ToolsInput } from './agent.ts';
 import type { StopReason } from './llm.ts';
 import type { Task } from './plan.ts';
@@ -185,6 +186,8 @@ export interface AgentTurnInput {
   head: string | null;
   /** What is asked of it now. */
   prompt: string;
+  /** Given along with the prompt. */
+  attachments?: Attachment[];
   tools: string[];
   permissions: Permissions;
   budget: Budget;
@@ -214,6 +217,8 @@ export interface AgentTurnResult {
   raised: Budget;
   /** What users have allowed from now on; absent when nothing. */
   allowed?: PermissionRule[];
+  /** Blob hash of the work items that it proposed. */
+  work?: string;
 }
 
 /** What stays the same from call to call of a turn: a blob, so that histories hold its hash. */
@@ -244,6 +249,7 @@ export interface OpenTurnInput {
   job: DevJobInput;
   head: string | null;
   prompt: string;
+  attachments?: Attachment[];
   snapshot: SnapshotId;
   tools: string[];
   permissions: Permissions;

@@ -1,5 +1,6 @@
 import { CancellationScope, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { createAgentActivities } from '../activities/agent.ts';
+import type { Attachment } from '../contracts/attachment.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { AgentTurnInput, AgentTurnResult, OpenedTurn } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
@@ -71,7 +72,7 @@ class AgentTurn {
   }
 
   private async work(): Promise<AgentTurnResult['status']> {
-    const { job, head, prompt, snapshot, plan, tools, permissions, models } = this.input;
+    const { job, head, prompt, attachments, snapshot, plan, tools, permissions, models } = this.input;
     this.opened = await openTurn({
       job,
       head,
@@ -80,6 +81,7 @@ class AgentTurn {
       tools,
       permissions,
       model: models[0]!,
+      ...(attachments ? { attachments } : {}),
       ...(plan ? { plan } : {}),
     });
     this.head = this.opened.head;
@@ -130,7 +132,7 @@ class AgentTurn {
     );
     setHandler(messages.answerQuestionUpdate, (callId, answer) => this.state.answer(callId, answer));
     setHandler(messages.raiseBudgetUpdate, (more) => this.calls.ledger.raise(more));
-    setHandler(messages.steerSignal, (text) => this.state.steer(text));
+    setHandler(messages.steerSignal, (text, attachments) => this.state.steer(text, attachments));
     setHandler(messages.stopSignal, () => {
       this.stopped = true;
       this.scope.cancel();
@@ -165,12 +167,12 @@ class AgentTurn {
   }
 
   private async takeSteering(): Promise<void> {
-    const text = this.state.takeSteering();
-    if (text !== undefined) await this.say(text);
+    const said = this.state.takeSteering();
+    if (said) await this.say(said.text, said.attachments);
   }
 
-  private async say(text: string): Promise<void> {
-    this.head = await addUserMessage({ head: this.head, snapshot: this.snapshot, text });
+  private async say(text: string, attachments: Attachment[] = []): Promise<void> {
+    this.head = await addUserMessage({ head: this.head, snapshot: this.snapshot, text, attachments });
   }
 
   private identity(): { turn: string; title: string } {

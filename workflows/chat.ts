@@ -170,7 +170,7 @@ class Chat {
     );
   }
 
-  private async turn({ text }: ChatMessage): Promise<AgentTurnResult> {
+  private async turn({ text, attachments }: ChatMessage): Promise<AgentTurnResult> {
     const { state, ledger } = this;
     const { jobId, project, request } = this.input;
     const { snapshot, head } = state.point;
@@ -189,6 +189,7 @@ class Chat {
             snapshot,
             head,
             prompt: text,
+            ...(attachments ? { attachments } : {}),
             tools: allTools,
             permissions: { mode: request.permissions?.mode ?? 'auto', rules: this.rules },
             budget,

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Budget, PendingCall, PermissionRule, Spending } from '../contracts/agent.ts';
+import type { Attachment } from '../contracts/attachment.ts';
 import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { Checkpoint, JobStatus } from '../contracts/job.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
@@ -24,7 +25,7 @@ export const checkpointSignal = defineSignal<[Omit<Checkpoint, 'id'>]>('checkpoi
 export const decideCallUpdate = defineUpdate<void, [CallDecision]>('decideCall');
 export const answerQuestionUpdate = defineUpdate<void, [callId: string, answer: string]>('answerQuestion');
 export const raiseBudgetUpdate = defineUpdate<void, [more: Budget]>('raiseBudget');
-export const steerSignal = defineSignal<[text: string]>('steer');
+export const steerSignal = defineSignal<[text: string, attachments?: Attachment[]]>('steer');
 export const stopSignal = defineSignal('stop');
 export const turnStateQuery = defineQuery<TurnStateView>('turnState');
 

@@ -122,6 +122,8 @@ export class ModeAgents {
           snapshot: work.snapshot,
           head: this.head,
           prompt: work.prompt,
+          // Later turns find them in the conversation.
+          ...(this.head === null && request.attachments ? { attachments: request.attachments } : {}),
           tools: work.readOnly ? readingTools : allTools,
           permissions: work.readOnly
             ? { mode: 'plan', rules: request.permissions?.rules ?? [] }

@@ -191,6 +191,7 @@ export class ToolCalls {
             ...input,
             title,
             prompt,
+            attachments: [],
             head: null,
             snapshot,
             budget,

@@ -1,11 +1,18 @@
+import type { Attachment } from '../contracts/attachment.ts';
 import type { CallOutcome, PendingCall, PermissionRule, Permissions } from '../contracts/agent.ts';
+
+/** What a user says while the agent works, with the files given along. */
+interface Said {
+  text: string;
+  attachments: Attachment[];
+}
 
 /** What users say to an agent while it works. Plain and without Temporal; every message may come twice, or for a call that is long over. */
 export class TurnState {
   permissions: Permissions;
   pending: PendingCall | null = null;
   private readonly outcomes = new Map<string, CallOutcome>();
-  private steering: string[] = [];
+  private steering: Said[] = [];
   /** What was allowed from now on. */
   readonly allowed: PermissionRule[] = [];
 
@@ -34,8 +41,8 @@ export class TurnState {
     return this.outcomes.get(`${type} ${callId}`);
   }
 
-  steer(text: string): void {
-    this.steering.push(text);
+  steer(text: string, attachments: Attachment[] = []): void {
+    this.steering.push({ text, attachments });
   }
 
   hasSteering(): boolean {
@@ -43,10 +50,11 @@ export class TurnState {
   }
 
   /** What was said since the last time; undefined when nothing was. */
-  takeSteering(): string | undefined {
+  takeSteering(): Said | undefined {
     if (this.steering.length === 0) return undefined;
-    const text = this.steering.join('\n\n');
+    const text = this.steering.map((said) => said.text).join('\n\n');
+    const attachments = this.steering.flatMap((said) => said.attachments);
     this.steering = [];
-    return text;
+    return { text, attachments };
   }
 }

@@ -1,13 +1,12 @@
 import { z } from 'zod';
+import { imageType, largestImage } from '../../contracts/attachment.ts';
 import { HelixError } from '../../contracts/error.ts';
-import type { ImagePart } from '../../contracts/llm.ts';
 import { isText, normalPath, readFile } from './workspace.ts';
 import { defineTool, pathParameter, text } from './tool.ts';
 
 const mostLines = 2_000;
 const mostCharacters = 28_000;
 const longestLine = 2_000;
-const largestImage = 4 << 20;
 
 export const readTool = defineTool({
   name: 'read',
@@ -60,13 +59,4 @@ function page(file: string, lines: string[], offset: number, limit: number): str
   if (next <= lines.length)
     shown.push(`[lines ${offset} to ${next - 1} of ${lines.length} of ${file}: go on with offset ${next}]`);
   return shown.join('\n');
-}
-
-function imageType(content: Buffer): ImagePart['mediaType'] | undefined {
-  const start = content.toString('latin1', 0, 12);
-  if (start.startsWith('\x89PNG\r\n\x1a\n')) return 'image/png';
-  if (start.startsWith('\xff\xd8\xff')) return 'image/jpeg';
-  if (/^GIF8[79]a/.test(start)) return 'image/gif';
-  if (/^RIFF.{4}WEBP/s.test(start)) return 'image/webp';
-  return undefined;
 }

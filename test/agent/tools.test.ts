@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { makeRepository, userGit, writeFiles } from '../snapshots/helpers.ts';
 import { withTempDir } from '../support/temp-dir.ts';
 import { withAgent } from './helpers.ts';
@@ -31,7 +32,7 @@ describe('the tools of an agent', function () {
         assert.equal(texts[0], '2999\tline 2999\n3000\tline 3000');
         assert.equal(texts[1], '1\tline 1\n2\tline 2\n[lines 1 to 2 of 3000 of a.txt: go on with offset 3]');
         assert.deepEqual(results[2]!.content, [
-          { type: 'image', mediaType: 'image/png', data: png.toString('base64') },
+          { type: 'image', mediaType: 'image/png', data: '', blob: createHash('sha256').update(png).digest('hex') },
         ]);
         assert.match(texts[3]!, /binary file of 3 bytes/);
         assert.match(texts[4]!, /no lib\/util\.ts.*did you mean src\/util\.ts\?/);

@@ -34,9 +34,10 @@ describe('what users say to an agent', () => {
     const state = new TurnState({ mode: 'auto', rules: [] });
     assert.equal(state.takeSteering(), undefined);
     state.steer('one');
-    state.steer('two');
+    const file = { name: 'a.png', hash: 'a'.repeat(64) };
+    state.steer('two', [file]);
     assert.ok(state.hasSteering());
-    assert.equal(state.takeSteering(), 'one\n\ntwo');
+    assert.deepEqual(state.takeSteering(), { text: 'one\n\ntwo', attachments: [file] });
     assert.equal(state.takeSteering(), undefined);
   });
 });
