@@ -1,6 +1,6 @@
 import express from 'express';
 import type { ApiDeps } from './deps.ts';
-import type { StreamTimings } from './event-stream.ts';
+import type { StreamTimings } from './event-feed.ts';
 import { JobFeed } from './job-feed.ts';
 import { handleErrors } from './middleware/errors.ts';
 import { jsonBody } from './middleware/json-body.ts';

@@ -2,19 +2,14 @@ import { Router } from 'express';
 import { z } from 'zod';
 import { readEvents } from '../../db/events.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type StreamTimings, streamEvents } from '../event-stream.ts';
+import { eventQuerySchema, seqSchema, type StreamTimings } from '../event-feed.ts';
+import { streamEvents } from '../event-stream.ts';
 import type { JobFeed } from '../job-feed.ts';
 import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
-import { flagSchema } from '../query-flag.ts';
 import { requireJob } from '../require-job.ts';
 
-const seqSchema = z.coerce.number().int().min(0);
-const querySchema = z.strictObject({
-  after: seqSchema.default(0),
-  limit: z.coerce.number().int().min(1).max(1000).default(500),
-  follow: flagSchema,
-});
+const querySchema = eventQuerySchema.extend({ limit: z.coerce.number().int().min(1).max(1000).default(500) });
 
 /** A page of events as JSON, or with `Accept: text/event-stream` all that are and will be. */
 export function eventRoutes({ database, logger }: ApiDeps, feed: JobFeed, timings: StreamTimings): Router {
