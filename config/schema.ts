@@ -69,6 +69,12 @@ export const configSchema = z.strictObject({
       slots: z.number().int().min(1).max(1024).describe('a whole number from 1 to 1024').optional(),
     })
     .prefault({}),
+  fleet: z
+    .strictObject({
+      /** How often nodes are asked anew what they have. */
+      detectEveryMs: milliseconds(10 * 60_000),
+    })
+    .prefault({}),
   step: z
     .strictObject({
       timeoutMs: milliseconds(30 * 60_000),

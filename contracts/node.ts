@@ -7,21 +7,42 @@ export const nodeNameSchema = z
     'a node name is made of letters, digits, dots, dashes and underscores, 63 at most',
   );
 
+export const gpuSchema = z.object({
+  vendor: z.enum(['nvidia', 'amd', 'apple']),
+  name: z.string().optional(),
+  /** Bytes; of an Apple GPU the memory it shares with the processors. */
+  memory: z.number().int().positive().optional(),
+});
+export type Gpu = z.infer<typeof gpuSchema>;
+
 /** What a node was detected to have. */
 export const nodeFactsSchema = z.object({
   /** `process.platform` of the node: linux, darwin, freebsd, openbsd, win32. */
-  os: z.string(),
+  os: z.string().min(1),
   /** `process.arch` of the node: x64, arm64. */
-  arch: z.string(),
+  arch: z.string().min(1),
+  /** Version of the kernel, as `uname -r` prints it. */
+  kernel: z.string().optional(),
+  /** The distribution: `{ id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' }`, macOS has the id `macos`. */
+  release: z.object({ id: z.string(), version: z.string(), name: z.string() }).optional(),
+  /** The C library on Linux, where programs made for one do not run with the other. */
+  libc: z.object({ name: z.enum(['glibc', 'musl']), version: z.string() }).optional(),
   hostname: z.string(),
   cpus: z.number().int().positive(),
-  /** Bytes. */
+  cpuModel: z.string().optional(),
+  /** Bytes; less than the machine has where a control group limits it. */
   memory: z.number().int().positive(),
-  /** Free bytes where the node keeps its cache. */
+  /** Bytes of the file system where the node keeps its cache. */
+  diskTotal: z.number().int().nonnegative().optional(),
+  /** Free bytes there. */
   diskFree: z.number().int().nonnegative(),
   /** Version by program, e.g. `{ node: '24.21.0', go: '1.26.8' }`; a program that is there without a readable version has an empty string. */
   tools: z.record(z.string(), z.string()),
-  gpu: z.boolean(),
+  gpus: z.array(gpuSchema).default([]),
+  /** Which machine this is, until it is started anew, and which folder of it the node uses: two nodes with both the same are one. */
+  machine: z.object({ id: z.string(), folder: z.string() }).optional(),
+  /** Milliseconds from the controller to the node and back, measured by the controller. */
+  latencyMs: z.number().nonnegative().optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 

@@ -9,6 +9,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { ExecuteEvent, ExecuteRequest, FetchRequest, PackOffer } from './agent/protocol.ts';
 import { DETACH, type ExecuteOptions, type ExecutionOutcome, type FleetNode } from './fleet-node.ts';
 import type { NodeLink } from './node-link.ts';
+import { probeAgent } from './probe.ts';
 import type { RpcChannel } from './wire/channel.ts';
 import type { RpcCall, RpcConnection } from './wire/connection.ts';
 
@@ -41,7 +42,7 @@ export class AgentNode implements FleetNode {
   }
 
   async probe(): Promise<NodeFacts> {
-    this.#facts = await this.#options.link.use((connection) => connection.call<NodeFacts>('probe'));
+    this.#facts = await this.#options.link.use((connection) => probeAgent(connection, this.name));
     return this.#facts;
   }
 

@@ -40,7 +40,7 @@ function satisfiesAtom(facts: NodeFacts, labels: Record<string, string>, atom: C
     return version !== undefined && (version === value || version.startsWith(`${value}.`));
   }
   if (name === 'any') return true;
-  if (name === 'gpu') return facts.gpu;
+  if (name === 'gpu') return facts.gpus.length > 0;
   return name === facts.os || name === facts.arch || version !== undefined || Object.hasOwn(labels, name);
 }
 

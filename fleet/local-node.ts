@@ -8,6 +8,7 @@ import { startAgent } from './agent-start.ts';
 import type { FleetNode } from './fleet-node.ts';
 import { defaultLinkTiming, NodeLink, type AgentLink } from './node-link.ts';
 import type { NodeOptions } from './node-options.ts';
+import { probeAgent } from './probe.ts';
 
 export interface LocalNodeOptions extends NodeOptions {
   /** Where the node keeps everything, e.g. `<HELIX_HOME>/node`. */
@@ -31,7 +32,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<FleetNod
   const dial = (): Promise<AgentLink> => dialLocal(bundle.file, root, timing, options);
   const first = await dial();
   try {
-    const facts = await first.connection.call<NodeFacts>('probe');
+    const facts = await probeAgent(first.connection, name);
     const link = new NodeLink(name, first, dial, timing);
     return new AgentNode({ name, facts, link, stores, sharesStores: shareStores });
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { NodeFacts, SshTarget } from '../contracts/node.ts';
+import type { SshTarget } from '../contracts/node.ts';
 import { AgentNode } from './agent-node.ts';
 import { bundleAgent, type AgentBundle } from './agent/bundle.ts';
 import { defaultTiming } from './agent/timing.ts';
@@ -6,6 +6,7 @@ import { startAgent } from './agent-start.ts';
 import type { FleetNode } from './fleet-node.ts';
 import { defaultLinkTiming, NodeLink, type AgentLink } from './node-link.ts';
 import type { NodeOptions } from './node-options.ts';
+import { probeAgent } from './probe.ts';
 import { installAgent, type InstalledAgent } from './ssh/bootstrap.ts';
 import { connectSsh, type SshConnection } from './ssh/connect.ts';
 import { openChannel } from './ssh/exec.ts';
@@ -32,7 +33,7 @@ export async function openSshNode(options: SshNodeOptions): Promise<FleetNode & 
   const dialer = new SshDialer(options, bundle, timing);
   const first = await dialer.dial();
   try {
-    const facts = await first.connection.call<NodeFacts>('probe');
+    const facts = await probeAgent(first.connection, options.name);
     const link = new NodeLink(options.name, first, () => dialer.dial(), timing);
     const node = new AgentNode({ name: options.name, facts, link, stores: options.stores, sharesStores: false });
     return Object.assign(node, { hostKey: dialer.hostKey! });

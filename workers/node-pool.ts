@@ -2,9 +2,10 @@ import { Worker } from '@temporalio/worker';
 import { createNodeActivities } from '../activities/nodes.ts';
 import { createStepActivities } from '../activities/steps.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
-import { nodesChannel, setNodeState } from '../db/nodes.ts';
+import { nodesChannel, saveNode, setNodeState } from '../db/nodes.ts';
 import { Allocator } from '../fleet/placement/allocator.ts';
 import { Roster } from '../fleet/placement/roster.ts';
+import { startRedetection } from '../fleet/redetection.ts';
 import { fleetTaskQueue } from '../workflows/task-queues.ts';
 import { ClassWorkers } from './support/class-workers.ts';
 import type { Foundation } from './support/foundation.ts';
@@ -72,11 +73,18 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     ),
   ];
   await serveAll();
+  const stopRedetection = startRedetection({
+    roster,
+    everyMs: config.fleet.detectEveryMs,
+    save: (record) => saveNode(database, record, { onlyKnown: true }),
+    logger,
+  });
 
   const fleetEnded = fleetWorker.run();
   const { promise: stopping, resolve: stop } = Promise.withResolvers<void>();
   const end = async (): Promise<void> => {
     await Promise.race([stopping, broken, fleetEnded]);
+    stopRedetection();
     for (const unlisten of stopListening) unlisten();
     connector.stop();
     if (fleetWorker.getState() === 'RUNNING') fleetWorker.shutdown();

@@ -12,6 +12,8 @@ export interface LoginEnvironment {
   home: string;
   /** What else steps get of it: see `passedOn`. */
   passed: Record<string, string>;
+  /** Whether the login shell said all this, and not only the agent's own environment. */
+  answered: boolean;
 }
 
 /**
@@ -43,11 +45,12 @@ export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnv
   const variables = await askShell(shell, timeoutMs);
   const passed = Object.entries({ ...process.env, ...variables }).filter(([name]) => passedOn.test(name));
   return {
-    path: joinPaths(variables.PATH, process.env.PATH) || '/usr/local/bin:/usr/bin:/bin',
+    path: joinPaths(variables?.PATH, process.env.PATH) || '/usr/local/bin:/usr/bin:/bin',
     shell,
     user: user.username,
     home: process.env.HOME ?? user.homedir,
     passed: Object.fromEntries(passed) as Record<string, string>,
+    answered: variables !== undefined,
   };
 }
 
@@ -57,7 +60,7 @@ function joinPaths(...paths: (string | undefined)[]): string {
   return [...new Set(entries)].filter((entry) => isAbsolute(entry)).join(':');
 }
 
-function askShell(shell: string, timeoutMs: number): Promise<Record<string, string>> {
+function askShell(shell: string, timeoutMs: number): Promise<Record<string, string> | undefined> {
   const command = `echo ${mark}; env; echo ${mark}`;
   return new Promise((done) => {
     const child = execFile(
@@ -65,7 +68,8 @@ function askShell(shell: string, timeoutMs: number): Promise<Record<string, stri
       ['-lc', command],
       { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 4 << 20 },
       (_error, output) => {
-        const between = output.split(`${mark}\n`)[1] ?? '';
+        const between = output.split(`${mark}\n`)[1];
+        if (between === undefined) return done(undefined);
         const pairs = between
           .split('\n')
           .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);

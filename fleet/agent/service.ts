@@ -10,7 +10,7 @@ import type { ExecutionOutcome } from '../fleet-node.ts';
 import type { RpcChannel } from '../wire/channel.ts';
 import type { RpcHandler } from '../wire/connection.ts';
 import { hasRun } from './command-run.ts';
-import { detectFacts, detectLibc } from './detect.ts';
+import { detectFacts } from './detect.ts';
 import { translateDiskFull } from './disk-full.ts';
 import { detectLoginEnvironment, type LoginEnvironment } from './environment.ts';
 import { claimExecution, Execution, readOutcome, removeExecution } from './execution.ts';
@@ -32,7 +32,8 @@ export class AgentService {
   /** Calls of `execute` under way, by execution: these are the ones whose leases the controller's pings renew. */
   readonly #attached = new Map<string, number>();
   #login: Promise<LoginEnvironment> | undefined;
-  #facts: Promise<NodeFacts> | undefined;
+  #facts: NodeFacts | undefined;
+  #detecting: Promise<NodeFacts> | undefined;
   #name = 'this node';
   #beats = 0;
 
@@ -68,20 +69,31 @@ export class AgentService {
   }
 
   async #probe(): Promise<NodeFacts> {
-    this.#login = undefined;
-    this.#facts = this.#detect();
-    return this.#facts;
+    const before = await this.#login;
+    const login = await detectLoginEnvironment();
+    // A shell that is too slow this once must not take away what steps are running with.
+    if (login.answered || !before) this.#adoptLogin(login);
+    return this.#detect();
   }
 
-  async #detect(): Promise<NodeFacts> {
+  /** Once at a time, however many ask. */
+  #detect(): Promise<NodeFacts> {
+    this.#detecting ??= this.#lookAtMachine().finally(() => {
+      this.#detecting = undefined;
+    });
+    return this.#detecting;
+  }
+
+  async #lookAtMachine(): Promise<NodeFacts> {
     const login = await this.#ensureLogin();
-    const facts = await detectFacts(login, this.#layout.root);
+    const facts = await detectFacts(login, this.#layout.root, this.#facts?.tools);
     if (!Object.hasOwn(facts.tools, 'git')) {
       throw new HelixError(
         'node.unsuitable',
         `there is no git on ${this.#name} (looked in ${login.path}): install git 2.30 or later there`,
       );
     }
+    this.#facts = facts;
     return facts;
   }
 
@@ -219,19 +231,21 @@ export class AgentService {
   }
 
   #ensureLogin(): Promise<LoginEnvironment> {
-    this.#login ??= detectLoginEnvironment().then((login) => {
-      // Git is found as the user's login shell finds it.
-      process.env.PATH = login.path;
-      return login;
-    });
+    this.#login ??= detectLoginEnvironment().then((login) => this.#adoptLogin(login));
     return this.#login;
   }
 
+  #adoptLogin(login: LoginEnvironment): LoginEnvironment {
+    this.#login = Promise.resolve(login);
+    // Git is found as the user's login shell finds it.
+    process.env.PATH = login.path;
+    return login;
+  }
+
   async #toolchain(tools: string[]): Promise<string> {
-    this.#facts ??= this.#detect();
-    const [facts, libc] = await Promise.all([this.#facts, detectLibc(await this.#ensureLogin())]);
-    const versions = [...new Set(tools)].sort().map((tool) => `${tool}=${facts.tools[tool] ?? 'none'}`);
-    return [facts.os, facts.arch, libc, ...versions].join('\n');
+    const { os, arch, libc, tools: present } = this.#facts ?? (await this.#detect());
+    const versions = [...new Set(tools)].sort().map((tool) => `${tool}=${present[tool] ?? 'none'}`);
+    return [os, arch, libc ? `${libc.name} ${libc.version}` : '', ...versions].join('\n');
   }
 }
 

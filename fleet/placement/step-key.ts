@@ -6,9 +6,11 @@ import type { StepSpec } from '../../contracts/step.ts';
  * The cache key of a step on a node with these facts: SHA-256 over everything that its result may depend on. What is part of it, and what is
  * not, is written in docs/step-cache.md. Change `version` with any change here.
  */
-export function stepKey(spec: StepSpec, facts: Pick<NodeFacts, 'os' | 'arch' | 'tools'>): string {
-  const version = 1;
-  const toolchain = [...spec.tools].sort().map((tool) => [tool, facts.tools[tool] ?? null]);
+export function stepKey(spec: StepSpec, facts: Pick<NodeFacts, 'os' | 'arch' | 'libc' | 'tools' | 'machine'>): string {
+  const version = 2;
+  // A program that does not say its version may be another one on another machine.
+  const unread = (tool: string): string[] => (facts.tools[tool] === '' ? [facts.machine?.id ?? ''] : []);
+  const toolchain = [...spec.tools].sort().map((tool) => [tool, facts.tools[tool] ?? null, ...unread(tool)]);
   const parts = [
     version,
     spec.project,
@@ -21,6 +23,7 @@ export function stepKey(spec: StepSpec, facts: Pick<NodeFacts, 'os' | 'arch' | '
     [...spec.outputs].sort(),
     facts.os,
     facts.arch,
+    facts.libc ? [facts.libc.name, facts.libc.version] : null,
     toolchain,
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');

@@ -56,7 +56,7 @@ export function nodeRecord(name: string, more: Partial<NodeRecord> = {}): NodeRe
       memory: 2 ** 32,
       diskFree: 2 ** 33,
       tools: { git: '2.39.5' },
-      gpu: false,
+      gpus: [],
     },
     state: 'healthy',
     busy: 0,

@@ -11,7 +11,7 @@ const facts: NodeFacts = {
   memory: 1,
   diskFree: 1,
   tools: { git: '2.39.5', node: '22.9.0', go: '1.26.8', docker: '' },
-  gpu: false,
+  gpus: [],
 };
 const labels = { rack: 'b', controller: 'true' };
 

@@ -45,7 +45,14 @@ describe("a step's environment", () => {
   });
 
   it('puts the programs of layers first, below the workspace, and lets the step have the last word', async () => {
-    const login = { path: '/usr/bin', shell: '/bin/sh', user: 'u', home: '/home/u', passed: { LANG: 'C' } };
+    const login = {
+      path: '/usr/bin',
+      shell: '/bin/sh',
+      user: 'u',
+      home: '/home/u',
+      passed: { LANG: 'C' },
+      answered: true,
+    };
     const layer = {
       name: 'deps',
       key: 'a'.repeat(64),

@@ -14,7 +14,7 @@ const node = (name: string, slots: number, tools: string[] = [], more: Partial<P
     cpus: slots,
     memory: 1,
     diskFree: 1,
-    gpu: false,
+    gpus: [],
     tools: Object.fromEntries(tools.map((tool) => [tool, '1.0'])),
   },
   ...more,
@@ -117,7 +117,7 @@ describe('the allocator', () => {
     assert.equal(told, 1);
     assert.equal(allocator.serves('gpu'), false);
     const gpu = node('b', 1);
-    allocator.setNode({ ...gpu, facts: { ...gpu.facts, gpu: true } });
+    allocator.setNode({ ...gpu, facts: { ...gpu.facts, gpus: [{ vendor: 'nvidia' }] } });
     assert.equal((await waiting).node, 'b');
     assert.equal(told, 1);
   });

@@ -31,6 +31,10 @@ describe('the cache key of a step', () => {
     const keys = [spec, ...changed].map((each) => stepKey(each, facts));
     keys.push(stepKey(spec, { ...facts, arch: 'arm64' }), stepKey(spec, { ...facts, os: 'darwin' }));
     keys.push(stepKey(spec, { ...facts, tools: { ...facts.tools, gcc: '13.1' } }));
+    keys.push(stepKey(spec, { ...facts, libc: { name: 'glibc', version: '2.36' } }));
+    keys.push(stepKey(spec, { ...facts, libc: { name: 'musl', version: '1.2.4' } }));
+    const unread = { ...facts, tools: { ...facts.tools, gcc: '' } };
+    for (const id of ['a', 'b']) keys.push(stepKey(spec, { ...unread, machine: { id, folder: '1:2' } }));
     assert.equal(new Set(keys).size, keys.length);
   });
 
@@ -43,5 +47,6 @@ describe('the cache key of a step', () => {
     ];
     for (const each of same) assert.equal(stepKey(each, facts), stepKey(spec, facts));
     assert.equal(stepKey(spec, { ...facts, tools: { ...facts.tools, go: '1.27' } }), stepKey(spec, facts));
+    assert.equal(stepKey(spec, { ...facts, machine: { id: 'a', folder: '1:2' } }), stepKey(spec, facts));
   });
 });

@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { LoginEnvironment } from './environment.ts';
+
+export interface ProgramOutput {
+  end: 'succeeded' | 'failed' | 'timed-out';
+  /** Both outputs: some programs print their version to the error stream. */
+  output: string;
+}
+
+const outputLimit = 1 << 20;
+
+/**
+ * Runs a program for what it prints. It ends within the time whatever the program does: the whole process group is killed then, and
+ * nobody waits for a grandchild that holds the output open.
+ */
+export function runProgram(
+  name: string,
+  parameters: string[],
+  login: Pick<LoginEnvironment, 'path' | 'home'>,
+  timeoutMs: number,
+): Promise<ProgramOutput> {
+  const env = { PATH: login.path, HOME: login.home, LANG: 'C', LC_ALL: 'C', COREPACK_ENABLE_DOWNLOAD_PROMPT: '0' };
+  return new Promise((resolve) => {
+    let output = '';
+    // A group of its own, so that what it starts can be ended with it.
+    const child = spawn(findProgram(name, login.path) ?? name, parameters, {
+      env,
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const finish = (end: ProgramOutput['end']): void => {
+      clearTimeout(timer);
+      if (child.pid !== undefined) killGroup(child.pid);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.unref();
+      resolve({ end, output });
+    };
+    const timer = setTimeout(() => finish('timed-out'), timeoutMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text.slice(0, outputLimit - output.length);
+      });
+      stream.on('error', () => {});
+    }
+    child.once('error', () => finish('failed'));
+    const exited = (code: number | null): void => finish(code === 0 ? 'succeeded' : 'failed');
+    child.once('close', exited);
+    // What it has printed is there a moment after its end, even when a grandchild keeps the stream open.
+    child.once('exit', (code) => setTimeout(exited, 200, code));
+  });
+}
+
+/** Where a program is on the PATH. */
+export function findProgram(name: string, path: string): string | undefined {
+  for (const folder of path.split(delimiter).filter(Boolean)) {
+    const file = join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      if (statSync(file).isFile()) return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
+}
