@@ -52,7 +52,7 @@ export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<
     }
     outcome = undefined;
   }
-  const { snapshot, plan, results } = progress;
+  const { snapshot, plan, work, results } = progress;
   const head =
     results.length === 0
       ? input.head
@@ -62,7 +62,7 @@ export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<
           snapshot,
           at: deps.at,
         });
-  return { done: true, snapshot, head, calls: progress.calls, ...(plan ? { plan } : {}) };
+  return { done: true, snapshot, head, calls: progress.calls, ...(plan ? { plan } : {}), ...(work ? { work } : {}) };
 }
 
 function checkOutcome(progress: CallProgress, call: AssistantCall | undefined, outcome: CallOutcome): void {
@@ -178,6 +178,7 @@ async function record(
   });
   if (end.snapshot !== undefined) progress.snapshot = end.snapshot;
   if (end.plan) progress.plan = end.plan;
+  if (end.work) progress.work = end.work;
   progress.isApproved = false;
   delete progress.waitsFor;
 }

@@ -13,6 +13,8 @@ export interface CallProgress {
   results: ToolResultPart[];
   calls: ToolCallSummary[];
   plan?: PlanItem[];
+  /** Blob hash of proposed work items. */
+  work?: string;
   /** The user has allowed the call that comes next. */
   isApproved: boolean;
   /** What the call that comes next waits for. */

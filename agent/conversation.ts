@@ -83,6 +83,13 @@ export async function truncate(blobs: BlobStore, head: string, message: string):
   );
 }
 
+/** What an agent said in the last message up to a head; empty when that is another's. */
+export async function lastWords(blobs: BlobStore, head: string): Promise<string> {
+  const { message } = await loadEntry(blobs, head);
+  if (message.role !== 'assistant') return '';
+  return message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
+}
+
 /** The messages with the bytes of their images, as providers take them. Throws HelixError `artifact.not-found`. */
 export async function withImages(blobs: BlobStore, messages: readonly Message[]): Promise<Message[]> {
   return await Promise.all(

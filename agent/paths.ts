@@ -30,5 +30,7 @@ const publicNames = /(\.(example|sample|template|dist|defaults?)|\.pub)$/;
 export function isSensitivePath(path: string): boolean {
   const names = path.toLowerCase().split('/');
   const name = names.at(-1)!;
+  // What a process was started with: keys among it.
+  if (/^\/+proc\/.*\/(environ|mem|auxv)$/.test(path)) return true;
   return names.some((one) => secretFolders.test(one)) || (secretNames.test(name) && !publicNames.test(name));
 }

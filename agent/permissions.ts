@@ -13,6 +13,10 @@ export interface PermissionSubject {
   path?: string | undefined;
   /** For a shell. */
   command?: string | undefined;
+  /** Of a command: what it runs besides, found in files. Rules are held against it; that the mode allows it is enough otherwise. */
+  runs?: readonly string[] | undefined;
+  /** Of a command: symbolic links of the workspace, by their paths, with what they lead to. */
+  links?: ReadonlyMap<string, string> | undefined;
   /** Host name. */
   host?: string | undefined;
 }
@@ -181,7 +185,16 @@ function decideCommand(permissions: Permissions, subject: PermissionSubject): Pe
       reason: `it cannot be known whether the rules are for this: ${what}`,
     });
   }
-  for (const file of facts.files) decisions.push(...decideNamedFile(permissions, tool, file));
+  const files = facts.files.flatMap((file) => [file, ...throughLinks(file, subject.links)]);
+  for (const file of files) decisions.push(...decideNamedFile(permissions, tool, file, isAllowedByName));
+  for (const run of subject.runs ?? []) {
+    const inner = decideCommand(
+      { ...permissions, mode: 'full' },
+      { tool, kind: 'run', command: run, links: subject.links },
+    );
+    if (inner.decision === 'deny' || (inner.decision === 'ask' && !isAllowedByName))
+      decisions.push({ ...inner, reason: `it runs ${JSON.stringify(run)}: ${inner.reason}` });
+  }
   const network = decideHosts(permissions, tool, facts);
   // Hosts matter to rules for hosts whoever names them; the mode asks for programs of the network alone, unless a rule allows the command.
   const isModeAsked = facts.usesNetwork && !isAllowedByName;
@@ -192,31 +205,45 @@ function decideCommand(permissions: Permissions, subject: PermissionSubject): Pe
 }
 
 /** Whether a rule stands against some commands, so that those that are not understood cannot pass. */
-function isGuard({ decision, tool, command, path, host }: PermissionRule, ownTool: string): boolean {
+function isGuard({ decision, tool, kind, command, path, host }: PermissionRule, ownTool: string): boolean {
   if (decision === 'allow' || (tool !== undefined && !matchesGlob(tool, ownTool, 'text'))) return false;
+  // What a command edits against a rule is undone when it ends, whatever it ran. That does not reach beyond the workspace.
+  if (decision === 'deny' && kind === 'edit' && path !== undefined && !/^[/~]/.test(path)) return false;
   return command !== undefined || path !== undefined || host !== undefined;
 }
 
-function decideHosts(permissions: Permissions, tool: string, { hosts }: CommandFacts): Decided[] {
-  if (hosts.length === 0) return [decideOne(permissions, { tool, kind: 'network' })];
+function decideHosts(permissions: Permissions, tool: string, { hosts, usesNetwork }: CommandFacts): Decided[] {
+  if (hosts.length === 0) {
+    const decided = decideOne(permissions, { tool, kind: 'network' });
+    const isGuarded = permissions.rules.some((rule) => rule.decision !== 'allow' && rule.host !== undefined);
+    if (!usesNetwork || !isGuarded || decided.decision !== 'allow') return [decided];
+    return [{ decision: 'ask', reason: 'it cannot be known which host the rules would have to be held against' }];
+  }
   return hosts.map((host) => decideOne(permissions, { tool, kind: 'network', host }));
 }
 
 /** What rules for paths, and care for secrets, make of a file that a command names; nothing when they do not mind. */
-function decideNamedFile(permissions: Permissions, tool: string, file: NamedFile): PermissionDecision[] {
-  const { path, access } = file;
+function decideNamedFile(
+  permissions: Permissions,
+  tool: string,
+  file: NamedFile,
+  isAllowedByName: boolean,
+): PermissionDecision[] {
+  const { path, access, isRedirected } = file;
   const { mode, rules } = permissions;
   const decisions: PermissionDecision[] = [];
   const isOutside = workspacePath(path) === undefined;
-  if (access === 'edit' && isOutside && mode !== 'full') {
+  if (access === 'edit' && isOutside && mode !== 'full' && (isRedirected || !isAllowedByName)) {
     decisions.push({ decision: 'ask', reason: `it writes ${path}, outside the workspace` });
-  } else if (access === 'edit' && !isOutside) decisions.push(decidePath(permissions, { tool, kind: 'edit' }, path));
+  } else if (access === 'edit' && !isOutside && isRedirected)
+    decisions.push(decidePath(permissions, { tool, kind: 'edit' }, path));
   for (const rule of rules) {
     const { decision, path: glob } = rule;
     if (decision === 'allow' || glob === undefined || rule.command !== undefined || rule.host !== undefined) continue;
     if (rule.tool !== undefined && !matchesGlob(rule.tool, tool, 'text')) continue;
+    if (rule.kind === 'network' || (rule.kind === 'edit' && access === 'read')) continue;
     if (endsOf(path).some((end) => matchesPath(rule, glob, end))) decisions.push(byRule(rule));
-    else if (file.hasGlob ? mayMatch(path, glob) : file.isWhole && isAbove(path, glob)) {
+    else if (file.hasGlob ? endsOf(path).some((end) => mayMatch(end, glob)) : file.isWhole && isAbove(path, glob)) {
       decisions.push({ decision: 'ask', reason: `${path} may reach what a rule is for (path ${glob})` });
     }
   }
@@ -226,11 +253,30 @@ function decideNamedFile(permissions: Permissions, tool: string, file: NamedFile
   return decisions;
 }
 
+const mostLinks = 8;
+
+/** Where a path leads through symbolic links. */
+function throughLinks(file: NamedFile, links: ReadonlyMap<string, string> | undefined): NamedFile[] {
+  if (!links || links.size === 0) return [];
+  const found: NamedFile[] = [];
+  const open = [file.path];
+  for (let path = open.pop(); path !== undefined && found.length < mostLinks; path = open.pop())
+    for (const [link, target] of links) {
+      if (path !== link && !path.startsWith(`${link}/`)) continue;
+      const to = `${target}${path.slice(link.length)}`;
+      const resolved = workspacePath(to) ?? to;
+      if (found.some((one) => one.path === resolved)) continue;
+      found.push({ ...file, path: resolved });
+      open.push(resolved);
+    }
+  return found;
+}
+
 // A workspace's place on its node is not known: an absolute path may lead into it by any of its ends.
 function endsOf(path: string): string[] {
   if (workspacePath(path) !== undefined) return [path];
   const parts = path.split('/').filter((part) => part !== '' && part !== '.' && part !== '..');
-  return parts.map((_, index) => parts.slice(index).join('/'));
+  return [path, ...parts.map((_, index) => parts.slice(index).join('/'))];
 }
 
 const secretExamples = ['.env', '.env.local', '.git', '.netrc', '.npmrc', '.ssh', 'id_rsa', 'id_ed25519'];
@@ -259,6 +305,8 @@ function mayMatch(pattern: string, glob: string): boolean {
 
 /** Whether a path is a folder in which a rule's files are. */
 function isAbove(path: string, glob: string): boolean {
+  // What is in a folder elsewhere is not known; the workspace itself may be.
+  if (workspacePath(path) === undefined && !/^[/~]/.test(glob)) return !/^\/(usr|etc|bin|sbin|lib\w*|opt)\//.test(path);
   const fixed = /^[^*?{]*/.exec(glob)![0].toLowerCase();
   return path === '.' || fixed.startsWith(`${path.toLowerCase()}/`);
 }

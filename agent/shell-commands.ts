@@ -1,6 +1,15 @@
 import { parseShell } from './shell-syntax.ts';
 import type { ShellWord, SimpleCommand } from './shell-syntax.ts';
 import { workspacePath } from './paths.ts';
+import {
+  bareHosts,
+  hiddenCode,
+  shells,
+  tellingVariables,
+  usesNetwork,
+  wrappers,
+  writtenWords,
+} from './shell-programs.ts';
 
 /** One simple command of a shell command, in the forms in which rules are held against it. */
 export interface CommandForms {
@@ -19,6 +28,8 @@ export interface NamedFile {
   hasGlob: boolean;
   /** The program takes a folder with all that is in it. */
   isWhole: boolean;
+  /** By the shell itself, whatever the program is. */
+  isRedirected: boolean;
 }
 
 export interface CommandFacts {
@@ -52,9 +63,7 @@ export function readCommand(command: string): CommandFacts {
     const words = simple.words.map((word) => word.text);
     explain(words, meanings, facts, 0);
     if (simple.words[0] && !simple.words[0].isLiteral) hide(facts, `what ${simple.words[0].text} stands for`);
-    if (
-      simple.assignments.some((one) => /^(PATH|LD_\w+|DYLD_\w+|BASH_ENV|ENV|IFS|NODE_OPTIONS|GIT_\w+)\+?=/.test(one))
-    ) {
+    if (simple.assignments.some((one) => tellingVariables.test(one))) {
       hide(facts, `what ${simple.assignments.join(' ')} makes of it`);
     }
     const text = [...simple.assignments, ...simple.words.map(quoted)].join(' ');
@@ -66,31 +75,6 @@ export function readCommand(command: string): CommandFacts {
   return facts;
 }
 
-const wrappers = new Set(
-  [
-    'env sudo doas nohup command builtin exec time nice ionice timeout stdbuf setsid chroot unshare flock watch xargs parallel busybox toybox',
-    'strace ltrace npx bunx pnpx uvx dlx caffeinate setarch taskset chrt proot fakeroot script runuser su',
-  ]
-    .join(' ')
-    .split(' '),
-);
-const shells = /^(sh|bash|dash|zsh|ksh|mksh|ash|fish|rbash)$/;
-const interpreters: [program: RegExp, option: RegExp][] = [
-  [/^(python|pypy)[\d.]*$/, /^-\w*c/],
-  [/^(node|nodejs|deno|bun|tsx|ts-node)$/, /^(-\w*[ep]|--eval|--print|eval)$|^--(eval|print)=/],
-  [/^(perl|ruby|lua|php|Rscript|osascript)[\d.]*$/, /^-\w*[eErR]/],
-  [/^g?awk$|^mawk$|^nawk$/, /system|\|/],
-  [/^sed$/, /(^|[;}\d/])e( |$)|\/[gpi\d]*e[gpi\d]*$/],
-  [/^git$/, /^(-c|--config-env|--exec-path=.*|--upload-pack.*|--receive-pack.*)$/],
-  [
-    /^(vim?|nvim|ex|ed|emacs|tclsh|expect|gdb|make|tar|rsync|zip|man|less)$/,
-    /^(!|-c|-ex|--eval=.*|--to-command=.*|--checkpoint-action=.*|-I|-e|-TT)/,
-  ],
-];
-const networkPrograms =
-  /^(curl|wget|aria2c|nc|ncat|netcat|socat|ssh|scp|sftp|rsync|ftp|tftp|telnet|ping|dig|nslookup|host|xh|http|https|httpie|lynx|w3m|gh|glab|aws|gcloud|az|kubectl|helm|rclone|s3cmd|mail|sendmail|mutt)$/;
-const networkCommands =
-  /^(git (push|clone|fetch|pull|ls-remote|remote|submodule|send-email)|(npm|pnpm|yarn|bun|cargo|poetry|twine|gem|docker|podman) (publish|login|logout|adduser|unpublish|push|pull|owner|token|upload))\b/;
 const mostSuffixes = 40;
 
 /** Collects what a simple command means, and what it runs for others. */
@@ -106,7 +90,16 @@ function explain(words: string[], meanings: Set<string>, facts: CommandFacts, de
   meanings.add(plain);
   const bare = withoutOptions(name, rest);
   for (const one of bare) meanings.add(one);
-  if (networkPrograms.test(name) || [plain, ...bare].some((one) => networkCommands.test(one))) facts.usesNetwork = true;
+  const hosts = bareHosts(name, rest);
+  facts.hosts.push(...hosts.filter((host) => !facts.hosts.includes(host)));
+  if (
+    usesNetwork(
+      name,
+      [plain, ...bare],
+      rest.some((word) => hostsIn(word).length > 0),
+    )
+  )
+    facts.usesNetwork = true;
   if (program.includes('/')) hide(facts, `what the program ${program} is`);
 
   if (shells.test(name)) explainShell(rest, meanings, facts, depth);
@@ -123,14 +116,15 @@ function explain(words: string[], meanings: Set<string>, facts: CommandFacts, de
       hide(facts, `what ${name} runs`);
     rest.slice(0, mostSuffixes).forEach((word, index) => {
       if (word === '-c' && rest[index + 1] !== undefined) explainScript(rest[index + 1]!, meanings, facts, depth);
+      else if (tellingVariables.test(word)) hide(facts, `what ${word} makes of it`);
       else if (!/^-|^[A-Za-z_]\w*=/.test(word)) explain(rest.slice(index), meanings, facts, depth + 1);
     });
     if (name === 'xargs' || name === 'parallel') hide(facts, `what ${name} reads`);
-  } else if (interpreters.some(([who, option]) => who.test(name) && rest.some((word) => option.test(word)))) {
-    hide(facts, `the code given to ${name}`);
   } else if (/^(npm|pnpm|yarn)$/.test(name) && /^(exec|x|dlx)$/.test(rest[0] ?? '')) {
     explain(['npx', ...rest.slice(1)], meanings, facts, depth + 1);
   }
+  const code = hiddenCode(name, rest, bare);
+  if (code !== undefined) hide(facts, code);
 }
 
 function explainShell(rest: string[], meanings: Set<string>, facts: CommandFacts, depth: number): void {
@@ -180,7 +174,7 @@ function quoted(word: ShellWord): string {
   return /[\s'"\\;&|<>()#]/.test(word.text) || word.text === '' ? `'${word.text.replaceAll("'", "'\\''")}'` : word.text;
 }
 
-const wholeFolders = /^(grep|egrep|fgrep|zgrep|rg|ag|ack|tar|zip|7z|cp|mv|rm|rsync|scp|find|diff|chmod|chown)$/;
+const wholeFolders = /^(grep|egrep|fgrep|zgrep|rg|ag|ack|tar|zip|7z|cp|mv|rm|rsync|scp|find|diff|chmod|chown|ln)$/;
 
 /** Reads all below the folder it is started in without being told to. */
 function searchesAll(words: string[]): boolean {
@@ -192,32 +186,52 @@ function searchesAll(words: string[]): boolean {
 }
 
 function addFiles({ words, reads, writes }: SimpleCommand, folder: string | undefined, facts: CommandFacts): void {
-  const add = (word: ShellWord, text: string, access: NamedFile['access']): void => {
+  const add = (word: ShellWord, text: string, access: NamedFile['access'], isRedirected = false): void => {
     if (text === '' || text.length > 4096) return;
+    if (access === 'edit' && /^\/dev\/(null|stdout|stderr|tty)$/.test(text)) return;
+    const socket = /^\/dev\/(?:tcp|udp)\/([^/]*)/.exec(text);
+    if (socket) {
+      facts.usesNetwork = true;
+      if (socket[1]) facts.hosts.push(socket[1].toLowerCase());
+    }
     const places = folder === undefined || folder === '.' ? [text] : [`${folder}/${text}`, text];
-    for (const place of text.startsWith('/') || text.startsWith('~') ? [text] : places) {
+    const isElsewhere = folder?.startsWith('/') === true && access === 'edit';
+    for (const place of /^[/~]/.test(text) ? [text] : isElsewhere ? [`${folder}/${text}`] : places) {
       const path = workspacePath(place) ?? place;
-      if (facts.files.some((file) => file.path === path && file.access === access)) continue;
-      facts.files.push({ path, access, hasGlob: word.hasGlob, isWhole });
+      if (
+        facts.files.some((file) => file.path === path && file.access === access && file.isRedirected === isRedirected)
+      )
+        continue;
+      facts.files.push({ path, access, hasGlob: word.hasGlob, isWhole, isRedirected });
     }
   };
   const programs = words.map((word) => word.text.split('/').at(-1)!);
   const isWhole = programs.some((name) => wholeFolders.test(name));
   if (searchesAll(programs)) add({ text: '.', isLiteral: true, hasGlob: false }, '.', 'read');
-  for (const word of words) {
+  // Behind a wrapper every word may be the program.
+  const isWrapped = wrappers.has(programs[0] ?? '');
+  const writers = (isWrapped ? programs : programs.slice(0, 1)).map((name, index) =>
+    writtenWords(
+      name,
+      words.slice(index + 1).map((word) => word.text),
+    ),
+  );
+  for (const [index, word] of words.entries()) {
     // `--file=path`, `-fpath`, `@path`, `user:path` and `HEAD:path` name files too.
     const parts = new Set([word.text, ...word.text.split(/[=@:,]/), word.text.replace(/^-[A-Za-z]/, '')]);
-    for (const part of parts) add(word, part, 'read');
+    const isWritten = writers.some((isWrittenBy, at) => at < index && isWrittenBy(index - at - 1));
+    for (const part of parts) add(word, part, isWritten ? 'edit' : 'read');
   }
-  for (const word of reads) add(word, word.text, 'read');
-  for (const word of writes) if (!/^\/dev\/(null|stdout|stderr|tty)$/.test(word.text)) add(word, word.text, 'edit');
+  for (const word of reads) add(word, word.text, 'read', true);
+  for (const word of writes) add(word, word.text, 'edit', true);
 }
 
 function folderAfter({ words }: SimpleCommand, folder: string | undefined): string | undefined {
   const [program, target] = words;
   if (program?.text !== 'cd' && program?.text !== 'pushd') return folder;
   if (!target?.isLiteral || target.text.startsWith('-') || folder === undefined) return undefined;
-  return workspacePath(`${folder}/${target.text}`);
+  const path = target.text.startsWith('/') ? target.text : `${folder}/${target.text}`;
+  return path.startsWith('/') ? path : workspacePath(path);
 }
 
 function hostsIn(command: string): string[] {

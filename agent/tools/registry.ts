@@ -8,6 +8,7 @@ import { fetchTool } from './fetch.ts';
 import { gitHistoryTool } from './git-history.ts';
 import { listTool } from './list.ts';
 import { planTool } from './plan.ts';
+import { proposeWorkTool } from './propose-work.ts';
 import { readOutputTool } from './read-output.ts';
 import { readTool } from './read.ts';
 import { runTool, testTool } from './run.ts';
@@ -33,6 +34,7 @@ const builtInTools: readonly Tool[] = [
   planTool,
   delegateTool,
   readOutputTool,
+  proposeWorkTool,
 ];
 
 /** Tools by name; made once, and given further ones (of MCP servers) where there are any. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Command } from '../../contracts/step.ts';
+import { commandContext } from '../command-context.ts';
 import { normalPath } from './workspace.ts';
 import { defineTool } from './tool.ts';
-import type { Outcome, PendingWork, ToolContext, ToolResult } from './tool.ts';
+import type { Access, Outcome, PendingWork, ToolContext, ToolResult } from './tool.ts';
 
 const timeout = z.number().int().min(1).max(86_400).optional().describe('When it is ended; 600 when left out');
 
@@ -15,7 +16,7 @@ export const runTool = defineTool({
     cwd: z.string().min(1).optional().describe('Folder to run in; the root when left out'),
     timeoutSeconds: timeout,
   }),
-  accesses: ({ command, cwd }) => [{ kind: 'run', command: inFolder(command, cwd) }],
+  accesses: ({ command, cwd }, context) => runs(inFolder(command, cwd), context),
   summary: ({ command }) => `run ${command}`,
   async execute({ command, cwd = '.', timeoutSeconds }) {
     return { pending: step(`run ${command}`, { shell: command, cwd: normalPath(cwd) }, timeoutSeconds) };
@@ -31,9 +32,10 @@ export const testTool = defineTool({
     command: z.string().min(1).max(20_000).optional(),
     timeoutSeconds: timeout,
   }),
-  accesses: ({ command }, { testCommand }) => [
-    { kind: 'run', command: command ?? (testCommand ? inFolder(testCommand.shell, testCommand.cwd) : '') },
-  ],
+  accesses: ({ command }, context) => {
+    const { testCommand } = context;
+    return runs(command ?? (testCommand ? inFolder(testCommand.shell, testCommand.cwd) : ''), context);
+  },
   summary: ({ command }) => (command === undefined ? 'test' : `test ${command}`),
   async execute({ command, timeoutSeconds }, { testCommand }) {
     const chosen = command === undefined ? testCommand : { shell: command, cwd: '.' };
@@ -46,6 +48,10 @@ export const testTool = defineTool({
   },
   resume: (_args, outcome, context) => stepResult(outcome, context),
 });
+
+async function runs(command: string, context: ToolContext): Promise<Access[]> {
+  return [{ kind: 'run', command, ...(await commandContext(context, context.permissions.rules, command)) }];
+}
 
 // Rules see the paths of a command as they are from the workspace's root.
 function inFolder(command: string, cwd: string | undefined): string {

@@ -25,6 +25,8 @@ export interface ToolResult {
   /** The workspace afterwards, when it changed. */
   snapshot?: SnapshotId;
   plan?: PlanItem[];
+  /** Blob hash of the work items that it proposed. */
+  work?: string;
   /** Behind the call's summary, for people: `exit code 1`. */
   note?: string;
 }

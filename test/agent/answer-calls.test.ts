@@ -148,7 +148,7 @@ describe('answers to the calls of a message', function () {
       const before = agent.snapshot;
       const after = await agent.write({ 'keep/a': '2', 'keep/gone': null, 'keep/new': 'n', b: '2' });
       agent.snapshot = before;
-      const permissions: Permissions = { mode: 'full', rules: [{ decision: 'deny', path: 'keep/**' }] };
+      const permissions: Permissions = { mode: 'full', rules: [{ decision: 'deny', kind: 'edit', path: 'keep/**' }] };
       for (const call of [
         ['run', { command: 'make' }],
         ['delegate', { title: 't', prompt: 'p' }],

@@ -309,6 +309,105 @@ describe('a rule that denies commands', () => {
     expectEach(['npm test', 'git status', 'node --test', 'python3 -m pytest', 'ls *.ts'], 'allow', 'full', rules);
   });
 
+  it('asks for programs that do what files of the workspace or variables tell them', () => {
+    expectEach(
+      [
+        'node x.js',
+        'node --import ./x.mjs --test',
+        'python3 x.py',
+        'python3 -m http.server',
+        'make',
+        'gradle build',
+        'go run x.go',
+        'awk -f x a',
+        'git config alias.p "!x"',
+        'git -c alias.p=!x p',
+        'git rebase -x x HEAD',
+        'git bisect run x',
+        'git fetch ext::x',
+        'npm pkg set scripts.x=y',
+        'EDITOR=x git commit',
+        'env GIT_SSH_COMMAND=x git fetch',
+        'git apply p.diff && cat link',
+        'pip install -e .',
+      ],
+      'ask',
+      'full',
+      rules,
+    );
+    expectEach(['node --version', 'git log -x', 'eslint .', 'tsc -p .', 'go test ./...'], 'allow', 'full', rules);
+  });
+
+  it('holds for the scripts of packages that a command runs, and through symbolic links', () => {
+    const decideRun = (shell: string, more: { runs?: string[]; links?: Map<string, string> }): Decision =>
+      decide(
+        { mode: 'full', rules: [...rules, { decision: 'deny', kind: 'read', path: 'secrets/**' }] },
+        { tool: 'run', kind: 'run', command: shell, ...more },
+      ).decision;
+    assert.equal(decideRun('npm test', { runs: ['mocha'] }), 'allow');
+    assert.equal(decideRun('npm test', { runs: ['tsc', 'rm -rf x'] }), 'deny');
+    assert.equal(decideRun('npm test', { runs: ['node x.js'] }), 'ask');
+    const links = new Map([
+      ['open', 'docs/more'],
+      ['docs/more', 'secrets'],
+    ]);
+    assert.equal(decideRun('cat open/key', { links }), 'deny');
+    assert.equal(decideRun('cat docs/key', { links }), 'allow');
+  });
+
+  it('lets a file be read that only edits are denied of, and says so of programs that write', () => {
+    const edits: PermissionRule[] = [{ decision: 'deny', kind: 'edit', path: 'keep/**' }];
+    expectEach(
+      ['cat keep/a', 'eslint keep', 'cp keep/a b', 'grep -r x .', 'make', 'node x.js'],
+      'allow',
+      'full',
+      edits,
+    );
+    expectEach(
+      ['rm -rf keep', 'sed -i s/a/b/ keep/a', 'cp b keep/a', 'mv keep/a b', 'tee keep/a', 'git checkout keep/a'],
+      'deny',
+      'full',
+      edits,
+    );
+  });
+
+  it('holds hosts against what programs of the network are given, with an address or without', () => {
+    const hosts: PermissionRule[] = [{ decision: 'deny', kind: 'network', host: '127.0.0.1' }];
+    expectEach(
+      ['curl 127.0.0.1:80/x', 'nc 127.1 80', 'ssh u@127.0.0.1', "bash -c 'cat < /dev/tcp/127.0.0.1/80'"],
+      'deny',
+      'full',
+      hosts,
+    );
+    expectEach(['nc $H 80', 'ssh box'], 'ask', 'full', hosts);
+    expectEach(['curl example.com', 'ls 127.0.0.1'], 'allow', 'full', hosts);
+    expectEach(['pip install --index-url http://127.0.0.1 x', 'cat < /dev/tcp/h/80'], 'ask', 'auto', []);
+  });
+
+  it('asks in every mode but full for what writes outside the workspace, and for what other processes were given', () => {
+    expectEach(
+      [
+        'touch /tmp/x/y',
+        'cp a /tmp/x',
+        'cd /tmp/x && touch y',
+        'sudo rm /etc/x',
+        'dd if=a of=/tmp/x',
+        'tar xf a -C /tmp/x',
+        'cat /proc/1/environ',
+        'strings /proc/*/environ',
+      ],
+      'ask',
+      'auto',
+      [],
+    );
+    expectEach(
+      ['cp /etc/hosts a', 'sed -i /x/d a', 'echo a > /dev/null', 'dd if=/dev/zero of=a', 'touch a', 'node x.js'],
+      'allow',
+      'auto',
+      [],
+    );
+  });
+
   it('holds for files that commands name', () => {
     const paths: PermissionRule[] = [{ decision: 'deny', path: 'secrets/**' }];
     const naming = [
