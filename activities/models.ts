@@ -59,6 +59,8 @@ class ModelCall {
   private readonly callId: string;
   private readonly turn: string;
   private readonly attempt: number;
+  /** Whether any of the answer has come. */
+  private hasBegun = false;
 
   constructor(deps: ModelDeps, input: ModelCallInput, callId: string, turn: string, attempt: number) {
     this.deps = deps;
@@ -86,7 +88,7 @@ class ModelCall {
     try {
       response = await this.ask(provider, { ...request, maxTokens: bound.maxTokens }, signal);
     } catch (error) {
-      const refused = error instanceof HelixError && nothingSpentBy.has(error.code);
+      const refused = !this.hasBegun && error instanceof HelixError && nothingSpentBy.has(error.code);
       if (refused) await recordRefused(database, callId, bound);
       const waitMs = error instanceof HelixError ? error.details['retryAfterMs'] : undefined;
       if (refused && typeof waitMs === 'number')
@@ -117,7 +119,9 @@ class ModelCall {
       blobs,
       entries.map(({ entry }) => entry.message),
     );
-    const defaults = llmRequestSchema.parse({ model: name, messages: messages.slice(-1), ...fixed, maxTokens });
+    const providerOptions = this.deps.pool.options(parseModelName(this.input.model).provider);
+    const last = messages.slice(-1);
+    const defaults = llmRequestSchema.parse({ model: name, messages: last, ...fixed, maxTokens, providerOptions });
     return { request: { ...defaults, messages }, entries };
   }
 
@@ -155,6 +159,7 @@ class ModelCall {
     const log = await StreamLog.open(this.deps.logs, this.callId, this.attempt);
     try {
       for await (const event of provider.generateStream(request, { signal, idempotencyKey: this.callId })) {
+        this.hasBegun = true;
         if (event.type === 'finish') return event.response;
         await log.write(event);
       }
@@ -213,7 +218,7 @@ class ModelCall {
   }
 }
 
-/** The provider said no before it did anything. */
+/** The provider said no, and did nothing if none of an answer came before. */
 const nothingSpentBy = new Set([
   'llm.authentication',
   'llm.model-not-found',

@@ -5,6 +5,7 @@ import { createPreparationActivities } from '../activities/preparation.ts';
 import { createRecordActivities } from '../activities/records.ts';
 import { createReportActivities } from '../activities/reports.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
+import { createSpendingActivities } from '../activities/spending.ts';
 import { createSymbolStore } from '../activities/symbol-store.ts';
 import { temporalConnection } from '../config/temporal-profile.ts';
 import { registerSearchAttributes } from '../infra/temporal/search-attributes.ts';
@@ -35,6 +36,7 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
         symbols: (project) => createSymbolStore(foundation.path('cache', 'symbols', project)),
       }),
       ...createReportActivities({ stores, blobs, database }),
+      ...createSpendingActivities({ database }),
     },
     // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.
     maxCachedWorkflows: 200,

@@ -2,12 +2,10 @@ import {
   ActivityFailure,
   CancellationScope,
   ChildWorkflowFailure,
-  type ChildWorkflowHandle,
   condition,
   continueAsNew,
   isCancellation,
   setHandler,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
@@ -17,8 +15,8 @@ import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobResult } from '../contracts/job.ts';
 import type { AgentTurnResult, ChatInput, ChatSoFar, Published } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
-import { agentTurn } from './agent-turn.ts';
 import { ChatState } from './chat-state.ts';
+import { runChildTurn, type TurnHandle } from './child-turn.ts';
 import { addSpending, Ledger, nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
 import { allTools, mostModelCalls } from './mode-agents.ts';
@@ -58,7 +56,7 @@ class Chat {
   private readonly rules: PermissionRule[];
   private model: string;
   private turns: number;
-  private child: ChildWorkflowHandle<typeof agentTurn> | null = null;
+  private child: TurnHandle | null = null;
   private stopping = false;
   private failure: JobResult['reason'];
   /** What there is to build and test, and of which snapshot. */
@@ -175,44 +173,39 @@ class Chat {
     const { jobId, project, request } = this.input;
     const { snapshot, head } = state.point;
     const plan = await this.planOf(snapshot);
-    const budget = ledger.reserve();
-    let spent = nothingSpent;
     try {
-      this.child = await startChild(agentTurn, {
-        workflowId: `${jobId}/turn-${(this.turns += 1)}`,
-        args: [
-          {
-            job: { jobId, project, request },
-            phase: request.modes[0]!,
-            title: 'Chat',
-            models: [this.model, ...(request.fallbackModels ?? []).filter((name) => name !== this.model)],
-            snapshot,
-            head,
-            prompt: text,
-            ...(attachments ? { attachments } : {}),
-            tools: allTools,
-            permissions: { mode: request.permissions?.mode ?? 'auto', rules: this.rules },
-            budget,
-            plan,
-            inputs: [],
-            commit: state.imported!.commit,
-            maxModelCalls: mostModelCalls,
-            depth: 0,
+      const result = await runChildTurn(
+        ledger,
+        `${jobId}/turn-${(this.turns += 1)}`,
+        {
+          job: { jobId, project, request },
+          phase: request.modes[0]!,
+          title: 'Chat',
+          models: [this.model, ...(request.fallbackModels ?? []).filter((name) => name !== this.model)],
+          snapshot,
+          head,
+          prompt: text,
+          ...(attachments ? { attachments } : {}),
+          tools: allTools,
+          permissions: { mode: request.permissions?.mode ?? 'auto', rules: this.rules },
+          plan,
+          inputs: [],
+          commit: state.imported!.commit,
+          maxModelCalls: mostModelCalls,
+          depth: 0,
+        },
+        {
+          summary: text.replace(/\s+/g, ' '),
+          started: async (child) => {
+            this.child = child;
+            if (this.stopping) await child.signal(messages.stopSignal);
           },
-        ],
-        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-        parentClosePolicy: 'REQUEST_CANCEL',
-        staticSummary: text.replace(/\s+/g, ' ').slice(0, 200),
-      });
-      if (this.stopping) await this.child.signal(messages.stopSignal);
-      const result = await this.child.result();
-      spent = result.spending;
-      ledger.raise(result.raised);
+        },
+      );
       this.rules.push(...(result.allowed ?? []));
       return result;
     } finally {
       this.child = null;
-      ledger.settle(budget, spent);
     }
   }
 
@@ -277,7 +270,7 @@ class Chat {
       phases: {},
       tests: { total: 0, passed: 0, failed: 0, skipped: 0 },
       steps: { run: 0, cached: 0 },
-      ...(spent.calls > 0 ? { spending: spent } : {}),
+      ...(spent.inputTokens + spent.outputTokens > 0 ? { spending: spent } : {}),
       durationMs: Date.now() - this.startedAt,
       ...(this.failure ? { reason: this.failure } : {}),
     };

@@ -12,6 +12,7 @@ import type { JobResult, Mode } from '../contracts/job.ts';
 import type { DevJobInput, ModeInput, ModeOutput, Published, TaskOutcome } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import { building } from './building.ts';
+import { settleByRecord } from './child-turn.ts';
 import { JobState } from './job-state.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
 import * as messages from './messages.ts';
@@ -201,11 +202,13 @@ class DevJob {
     const { jobId, project } = this.input;
     if (mode !== 'planning' && this.plan === undefined) await this.planSilently();
     const run = this.runs++;
+    // Every run has an id of its own: by it, what a phase that broke has spent is found.
+    const workflowId = `${workflowInfo().workflowId}/${mode}${run > 0 ? `-${run}` : ''}`;
     this.phaseScope = new CancellationScope();
     try {
       return await this.phaseScope.run(async () => {
         this.child = await startChild(workflowOfMode[mode], {
-          workflowId: `${workflowInfo().workflowId}/${mode}${run >= request.modes.length ? `-${run}` : ''}`,
+          workflowId,
           args: [
             {
               jobId,
@@ -225,6 +228,9 @@ class DevJob {
         if (this.state.paused) await this.child.signal(messages.pauseSignal);
         return await this.child.result();
       });
+    } catch (error) {
+      await settleByRecord(this.ledger, jobId, workflowId);
+      throw error;
     } finally {
       this.child = null;
       this.phaseScope = null;
@@ -295,7 +301,7 @@ class DevJob {
       phases: state.phases,
       tests: state.tests,
       steps: state.steps,
-      ...(this.ledger.spent.calls > 0 ? { spending: this.ledger.spent } : {}),
+      ...(this.ledger.hasSpent ? { spending: this.ledger.spent } : {}),
       durationMs: Date.now() - this.startedAt,
       ...this.reasonFor(status),
     };

@@ -9,6 +9,7 @@ export function addSpending(a: Spending, b: Spending): Spending {
     outputTokens: a.outputTokens + b.outputTokens,
     cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
     usd: a.usd + b.usd,
+    ...(a.activeMs || b.activeMs ? { activeMs: (a.activeMs ?? 0) + (b.activeMs ?? 0) } : {}),
   };
 }
 
@@ -21,7 +22,8 @@ export class Ledger {
   /** How often the budget was raised, and by how much in all. */
   raised = 0;
   raisedBy: Budget = {};
-  private activeMs = 0;
+  /** Counts what may let somebody go on who found too little left: raises, and parts that were given back. */
+  changes = 0;
   private budget: Budget;
   private readonly reserved = new Set<Budget>();
 
@@ -41,7 +43,7 @@ export class Ledger {
         : {
             tokens: Math.max(0, tokens - this.spent.inputTokens - this.spent.outputTokens - held((one) => one.tokens)),
           }),
-      ...(minutes === undefined ? {} : { minutes: Math.max(0, minutes - this.activeMs / 60_000) }),
+      ...(minutes === undefined ? {} : { minutes: Math.max(0, minutes - (this.spent.activeMs ?? 0) / 60_000) }),
     };
   }
 
@@ -62,17 +64,29 @@ export class Ledger {
   settle(part: Budget, spent: Spending): void {
     this.reserved.delete(part);
     this.spent = addSpending(this.spent, spent);
+    this.changes += 1;
+  }
+
+  /** Whether parts are out that may come back with something left. */
+  get hasReserved(): boolean {
+    return this.reserved.size > 0;
+  }
+
+  /** Also of calls that were lost, and are none of those that were answered. */
+  get hasSpent(): boolean {
+    return this.spent.inputTokens + this.spent.outputTokens > 0;
   }
 
   /** Time in which work was done; waiting for people or providers does not count. */
   worked(ms: number): void {
-    this.activeMs += ms;
+    this.spent = addSpending(this.spent, { ...nothingSpent, activeMs: ms });
   }
 
   raise(more: Budget): void {
     const kinds = ['usd', 'tokens', 'minutes'] as const;
     if (kinds.every((kind) => more[kind] === undefined)) return;
     this.raised += 1;
+    this.changes += 1;
     for (const kind of kinds) {
       const by = more[kind] ?? 0;
       const limit = this.budget[kind];

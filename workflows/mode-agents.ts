@@ -1,4 +1,4 @@
-import { startChild, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
@@ -6,7 +6,7 @@ import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { AgentTurnInput, AgentTurnResult, ModeInput, TaskOutcome } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import { repairPrompt } from './agent-prompts.ts';
-import { agentTurn } from './agent-turn.ts';
+import { runChildTurn } from './child-turn.ts';
 import { Ledger } from './ledger.ts';
 import * as messages from './messages.ts';
 import type { PauseGate } from './pause-gate.ts';
@@ -109,11 +109,12 @@ export class ModeAgents {
   async ask(work: Ask): Promise<AgentTurnResult> {
     await this.gate.pass();
     const { jobId, project, request } = this.input;
-    const budget: Budget = this.ledger.reserve();
     this.turns += 1;
-    const child = await startChild(agentTurn, {
-      workflowId: `${workflowInfo().workflowId}/agent-${this.turns}`,
-      args: [
+    let stopForwarding: (() => void) | undefined;
+    try {
+      const result = await runChildTurn(
+        this.ledger,
+        `${workflowInfo().workflowId}/agent-${this.turns}`,
         {
           job: { jobId, project, request },
           phase: this.phase,
@@ -128,29 +129,24 @@ export class ModeAgents {
           permissions: work.readOnly
             ? { mode: 'plan', rules: request.permissions?.rules ?? [] }
             : (request.permissions ?? { mode: 'auto', rules: [] }),
-          budget,
           ...(work.plan ? { plan: work.plan } : {}),
           inputs: work.inputs ?? [],
           commit: this.input.source?.commit ?? null,
           maxModelCalls: mostModelCalls,
           depth: 0,
         },
-      ],
-      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      parentClosePolicy: 'REQUEST_CANCEL',
-      staticSummary: work.title.slice(0, 200),
-    });
-    const stopForwarding = this.gate.onChange((closed) =>
-      child.signal(closed ? messages.pauseSignal : messages.resumeSignal),
-    );
-    try {
-      const result = await child.result();
-      this.ledger.raise(result.raised);
-      this.ledger.settle(budget, result.spending);
+        {
+          started: (child) => {
+            stopForwarding = this.gate.onChange((closed) =>
+              child.signal(closed ? messages.pauseSignal : messages.resumeSignal),
+            );
+          },
+        },
+      );
       this.head = result.head;
       return result;
     } finally {
-      stopForwarding();
+      stopForwarding?.();
     }
   }
 }

@@ -1,12 +1,20 @@
-import { ActivityFailure, condition, isCancellation, sleep } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
 import type { createModelActivities } from '../activities/models.ts';
-import type { Budget } from '../contracts/agent.ts';
+import type { createSpendingActivities } from '../activities/spending.ts';
+import type { Budget, Spending } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
 import { failureCode, failureMessage } from './steps.ts';
 import { modelTaskQueue } from './task-queues.ts';
+
+const { settleModelCall } = proxyActivities<ReturnType<typeof createSpendingActivities>>({
+  startToCloseTimeout: '1m',
+  summary: 'Sum up what was spent',
+  // A database that is away holds the settling back and never fails it.
+  retry: { initialInterval: '200ms', maximumInterval: '10s' },
+});
 
 /** A quarter of an hour for the last model there is, a quarter of a minute for one that another can stand in for. */
 const attemptsOfLastModel = 20;
@@ -52,7 +60,7 @@ export class ModelCalls {
       try {
         result = await this.timed(() => this.callModel(after, reserved));
       } catch (error) {
-        this.ledger.settle(reserved, nothingSpent);
+        this.ledger.settle(reserved, await this.spentBy(error));
         if (isCancellation(error) || !this.nextModel(error)) throw error;
         await this.turn.note(`${failureMessage(error)}; going on with ${this.model}`);
         continue;
@@ -87,6 +95,13 @@ export class ModelCalls {
     return callModel({ jobId, title, model, ...after, budget });
   }
 
+  /** What a call that was given up may have cost. One that was never scheduled cost nothing. */
+  private async spentBy(error: unknown): Promise<Spending> {
+    if (!(error instanceof ActivityFailure) || !error.activityId) return nothingSpent;
+    const call = { jobId: this.turn.jobId, activityId: error.activityId };
+    return await CancellationScope.nonCancellable(() => settleModelCall(call));
+  }
+
   /** Whether there is another model to go on with. What the user decided by a wrong request is not mended by asking somebody else. */
   private nextModel(error: unknown): boolean {
     if (!(error instanceof ActivityFailure) || failureCode(error) === 'llm.invalid-request') return false;
@@ -103,10 +118,13 @@ export class ModelCalls {
   }
 
   private async waitForBudget(reason: string): Promise<void> {
-    await this.turn.event({ type: 'agent.out-of-budget', ...this.turn.identity(), reason });
-    this.turn.show(`waits for a larger budget: ${reason}`);
-    const raised = this.ledger.raised;
-    await condition(() => this.ledger.raised > raised);
+    const { changes } = this.ledger;
+    // Others hold parts of it, and may give some back.
+    if (!this.ledger.hasReserved) {
+      await this.turn.event({ type: 'agent.out-of-budget', ...this.turn.identity(), reason });
+      this.turn.show(`waits for a larger budget: ${reason}`);
+    }
+    await condition(() => this.ledger.changes > changes);
   }
 
   /** Does work that counts against the budget of time. */

@@ -1,12 +1,12 @@
-import { condition, executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { createAgentActivities } from '../activities/agent.ts';
 import type { createPageActivities } from '../activities/pages.ts';
-import type { CallOutcome, PendingCall, Spending } from '../contracts/agent.ts';
+import type { CallOutcome, PendingCall } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { StepResult } from '../contracts/step.ts';
-import type { AgentTurnInput, AgentTurnResult, CommandSettings, StepOrder } from '../contracts/workflow.ts';
+import type { AgentTurnInput, CommandSettings, StepOrder } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
-import { nothingSpent } from './ledger.ts';
+import { runChildTurn } from './child-turn.ts';
 import type { ModelCalls } from './model-calls.ts';
 import { stepContext } from './step-order.ts';
 import { failureMessage, runStep } from './steps.ts';
@@ -180,30 +180,11 @@ export class ToolCalls {
     const { input, state, calls } = this.agent;
     if (input.depth >= deepestDelegation)
       return { callId, type: 'delegate', succeeded: false, answer: 'an agent this deep cannot delegate', snapshot };
-    const budget = calls.ledger.reserve();
-    let spent: Spending = nothingSpent;
+    const turn = `${workflowInfo().workflowId}/${(this.children += 1)}`;
+    const { permissions } = state;
+    const own = { title, prompt, attachments: [], head: null, snapshot, permissions, depth: input.depth + 1 };
     try {
-      // By its name: the workflow itself imports this file.
-      const child = await executeChild<(input: AgentTurnInput) => Promise<AgentTurnResult>>('agentTurn', {
-        workflowId: `${workflowInfo().workflowId}/${(this.children += 1)}`,
-        args: [
-          {
-            ...input,
-            title,
-            prompt,
-            attachments: [],
-            head: null,
-            snapshot,
-            budget,
-            permissions: state.permissions,
-            depth: input.depth + 1,
-          },
-        ],
-        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-        parentClosePolicy: 'REQUEST_CANCEL',
-        staticSummary: title.slice(0, 200),
-      });
-      spent = child.spending;
+      const child = await runChildTurn(calls.ledger, turn, { ...input, ...own });
       return {
         callId,
         type: 'delegate',
@@ -214,8 +195,6 @@ export class ToolCalls {
     } catch (error) {
       if (isCancellation(error)) throw error;
       return { callId, type: 'delegate', succeeded: false, answer: failureMessage(error), snapshot };
-    } finally {
-      calls.ledger.settle(budget, spent);
     }
   }
 }

@@ -141,7 +141,8 @@ async function spendingOf({ client, chatId }: Chat): Promise<Spending> {
     const events = await client.readEvents(chatId, { after, limit });
     for (const { data } of events) {
       if (data.type !== 'chat.answered') continue;
-      for (const kind of Object.keys(sum) as (keyof Spending)[]) sum[kind] += data.spending[kind];
+      for (const kind of Object.keys(sum) as (keyof Spending)[])
+        sum[kind] = (sum[kind] ?? 0) + (data.spending[kind] ?? 0);
     }
     if (events.length < limit) return sum;
     after = events.at(-1)!.seq;

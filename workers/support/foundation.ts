@@ -30,8 +30,8 @@ export interface Foundation {
 const connectForMs = 60_000;
 
 /** Connects to PostgreSQL and Temporal, both of which may still be starting, and brings the schema up to date. */
-export async function lay(name: string): Promise<Foundation> {
-  const config = loadConfig();
+export async function lay(name: string, env: NodeJS.ProcessEnv = process.env): Promise<Foundation> {
+  const config = loadConfig(env);
   const logger = createLogger(name, { level: config.log.level });
   const { url } = config.database;
   const { namespace, uiUrl } = config.temporal;
