@@ -9,6 +9,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { ExecuteEvent, ExecuteRequest, FetchRequest, PackOffer } from './agent/protocol.ts';
 import { DETACH, type ExecuteOptions, type ExecutionOutcome, type FleetNode } from './fleet-node.ts';
 import type { NodeLink } from './node-link.ts';
+import { type NodeProgram, openProgram, type RunningProgram } from './node-program.ts';
 import { probeAgent } from './probe.ts';
 import type { RpcChannel } from './wire/channel.ts';
 import type { RpcCall, RpcConnection } from './wire/connection.ts';
@@ -48,6 +49,10 @@ export class AgentNode implements FleetNode {
 
   onStateChange(listener: (state: NodeState, reason?: string) => void): () => void {
     return this.#options.link.onStateChange(listener);
+  }
+
+  openProgram(program: NodeProgram): Promise<RunningProgram> {
+    return openProgram(this.#options.link, this.name, program);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { NodeFacts, NodeState } from '../contracts/node.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { StepEnd, StepSpec } from '../contracts/step.ts';
+import type { NodeProgram, RunningProgram } from './node-program.ts';
 
 /** Abort reason that lets go of an execution and leaves its command running; `execute` rejects with it. */
 export const DETACH: Error = Object.assign(new Error('let go of the execution; it goes on by itself'), {
@@ -56,6 +57,8 @@ export interface FleetNode {
   probe(): Promise<NodeFacts>;
   /** Tells every change between reachable and not, a dead peer within 10 s. Returns a function that stops it. */
   onStateChange(listener: (state: NodeState, reason?: string) => void): () => void;
+  /** Starts a program of Helix's own there, whose life ends with the connection. Rejects with `node.lost`. */
+  openProgram(program: NodeProgram): Promise<RunningProgram>;
   /** Closes the connection; commands go on. Waiting calls reject with `node.lost`. */
   close(): Promise<void>;
 }

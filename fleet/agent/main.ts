@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { RpcConnection } from '../wire/connection.ts';
 import { cleanUp } from './clean-up.ts';
+import { Programs } from './programs.ts';
 import { readyLine } from './protocol.ts';
 import { watchdogScript } from './scripts.ts';
 import { AgentService } from './service.ts';
@@ -25,7 +26,8 @@ function serve(root: string, timing: AgentTiming): void {
   const service = new AgentService({ root, timing });
   startWatchdog(root, timing);
   process.stdout.write(readyLine);
-  const connection = new RpcConnection(process.stdin, process.stdout, service.handlers());
+  const handlers = { ...service.handlers(), ...new Programs(root).handlers() };
+  const connection = new RpcConnection(process.stdin, process.stdout, handlers);
   connection.onClose(() => process.exit(0));
   // The hang-up of a lost terminal or connection comes as the end of stdin as well.
   process.on('SIGHUP', () => process.exit(0));

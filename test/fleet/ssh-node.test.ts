@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalNode, openSshNode, type FleetNode, type SshNodeOptions } from '../../fleet/node.ts';
+import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { withSshd, type Sshd, type SshdOptions } from '../support/sshd.ts';
 import {
   eventually,
@@ -59,17 +60,6 @@ async function withMachine(
     ),
   );
 }
-
-/** Programs of the system under their names in a folder of their own, as a PATH that has these alone. */
-function pathWith(dir: string, names: string[]): string {
-  const folder = join(dir, 'programs');
-  mkdirSync(folder);
-  for (const name of names)
-    symlinkSync(execFileSync('/bin/sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), join(folder, name));
-  return folder;
-}
-
-const systemPrograms = ['sh', 'bash', 'env', 'uname', 'getconf', 'grep', 'sed', 'ls', 'mkdir', 'touch', 'rm', 'cat', 'wc', 'chmod', 'mv', 'sleep', 'find', 'tr', 'cp', 'seq', 'head', 'setsid']; // prettier-ignore
 
 let cacheDir: string;
 
