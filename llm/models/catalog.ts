@@ -9,7 +9,6 @@ import openrouter from './openrouter.json' with { type: 'json' };
 import qwen from './qwen.json' with { type: 'json' };
 import xai from './xai.json' with { type: 'json' };
 
-
 /** What configuration knows better, by `provider/model`: members given replace those of the catalog. */
 export type ModelOverrides = Record<string, Partial<Omit<ModelInfo, 'provider' | 'id'>>>;
 
