@@ -266,6 +266,8 @@ export interface ModelCallInput {
   snapshot: SnapshotId;
   /** What is left of the budget. */
   budget: Budget;
+  /** Which step of its reasoning the agent takes with this call. */
+  step?: string;
 }
 
 export type ModelCallResult =

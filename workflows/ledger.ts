@@ -60,6 +60,11 @@ export class Ledger {
     return part;
   }
 
+  /** Takes the part of one of `shares` that run at once, some of which may have taken theirs already. */
+  reserveOneOf(shares: number): Budget {
+    return this.reserve(Math.max(1, shares - this.reserved.size));
+  }
+
   /** Gives a part back, less what was spent of it. */
   settle(part: Budget, spent: Spending): void {
     this.reserved.delete(part);
@@ -100,7 +105,10 @@ export class Ledger {
     const { usd, tokens, minutes } = this.left();
     if (usd === 0) return `the budget of $${this.budget.usd} is spent`;
     if (tokens === 0) return `the budget of ${this.budget.tokens} tokens is spent`;
-    if (minutes === 0) return `the budget of ${this.budget.minutes} minutes is used up`;
-    return undefined;
+    return minutes === 0 ? this.outOfTime : undefined;
+  }
+
+  get outOfTime(): string {
+    return `the budget of ${this.budget.minutes} minutes is used up`;
   }
 }

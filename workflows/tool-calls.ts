@@ -107,9 +107,9 @@ export class ToolCalls {
           choices: pending.choices,
         });
       case 'step':
-        return await calls.timed(() => this.runCommand(pending, snapshot));
+        return await calls.repeatable(() => this.runCommand(pending, snapshot));
       case 'fetch':
-        return await calls.timed(() => this.fetch(pending));
+        return await calls.repeatable(() => this.fetch(pending));
       case 'delegate':
         return await this.delegate(pending, snapshot);
     }

@@ -9,9 +9,9 @@ import type { Database } from '../../db/database.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { importSource, projectIdFor } from '../../snapshots/source.ts';
 import { startIntegrations } from '../../workers/integrations.ts';
+import { startNodePool } from '../../workers/node-pool.ts';
 import { startOrchestrator } from '../../workers/orchestrator.ts';
 import { type Foundation, lay } from '../../workers/support/foundation.ts';
-import type { Role } from '../../workers/support/role.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import { atEndOfTests } from './hooks.ts';
 import { withDatabase } from './postgres.ts';
@@ -30,7 +30,6 @@ export interface Agents {
   turn(more?: Partial<AgentTurnInput>): AgentTurnInput;
   /** Starts an agent's turn. */
   start(more?: Partial<AgentTurnInput>): ReturnType<Client['workflow']['start']>;
-  integrations: Role;
 }
 
 export interface AgentsOptions {
@@ -41,6 +40,8 @@ export interface AgentsOptions {
   temporal?: string;
   /** Without workers in this process. */
   idle?: boolean;
+  /** With this machine as a node, for commands. */
+  nodes?: boolean;
 }
 
 let started = 0;
@@ -68,9 +69,7 @@ export async function withAgents<T>(options: AgentsOptions, use: (agents: Agents
       };
       const foundation = await lay('test', env);
       try {
-        return await withRoles(foundation, options.idle === true, async (integrations) =>
-          use(await prepare(foundation, env, options, integrations)),
-        );
+        return await withRoles(foundation, options, async () => use(await prepare(foundation, env, options)));
       } finally {
         await foundation.close();
       }
@@ -80,15 +79,11 @@ export async function withAgents<T>(options: AgentsOptions, use: (agents: Agents
   }
 }
 
-async function withRoles<T>(
-  foundation: Foundation,
-  idle: boolean,
-  use: (integrations: Role) => Promise<T>,
-): Promise<T> {
-  const none: Role = { ended: Promise.resolve(), stop: () => undefined };
-  const roles = idle ? [none, none] : [await startIntegrations(foundation), await startOrchestrator(foundation)];
+async function withRoles<T>(foundation: Foundation, options: AgentsOptions, use: () => Promise<T>): Promise<T> {
+  const starts = options.idle ? [] : [startIntegrations, startOrchestrator, ...(options.nodes ? [startNodePool] : [])];
+  const roles = await Promise.all(starts.map((start) => start(foundation)));
   try {
-    return await use(roles[0]!);
+    return await use();
   } finally {
     for (const role of roles) role.stop();
     await Promise.all(roles.map((role) => role.ended));
@@ -99,7 +94,6 @@ async function prepare(
   foundation: Foundation,
   env: NodeJS.ProcessEnv,
   { files, request }: AgentsOptions,
-  integrations: Role,
 ): Promise<Agents> {
   const { database, connection } = foundation;
   const location = await makeRepository(foundation.path('repository'), files ?? { 'note.txt': 'one\n' });
@@ -134,7 +128,7 @@ async function prepare(
       workflowId: `${jobId}/turn-${(turns += 1)}`,
       args: [turn(more)],
     });
-  return { client, database, foundation, env, job, snapshot, turn, start, integrations };
+  return { client, database, foundation, env, job, snapshot, turn, start };
 }
 
 function quiet(): void {
