@@ -8,6 +8,7 @@ import { readProgress, writeProgress } from './call-progress.ts';
 import type { CallProgress } from './call-progress.ts';
 import { append, loadEntry } from './conversation.ts';
 import { undoDenied } from './denied-changes.ts';
+import { checkMisfits } from './misfits.ts';
 import { limitOutput } from './output-limit.ts';
 import { decide, strictest } from './permissions.ts';
 import type { PermissionDecision } from './permissions.ts';
@@ -33,7 +34,8 @@ export interface AnswerDeps {
  * is answered with an error, and what the user allowed is allowed for that one call.
  *
  * Safe to repeat: the same input gives the same output. Throws HelixError when the conversation, the progress or the snapshot cannot be read, or
- * the outcome is not that of the call that waits; what the model can mend is told to the model.
+ * the outcome is not that of the call that waits, and `llm.unsupported` when the model goes on calling tools wrongly; what it can mend is told to the
+ * model.
  */
 export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<ToolsOutput> {
   const { message } = await loadEntry(deps.blobs, input.head);
@@ -62,6 +64,7 @@ export async function answerCalls(deps: AnswerDeps, input: ToolsInput): Promise<
           snapshot,
           at: deps.at,
         });
+  await checkMisfits(deps.blobs, results, head);
   return { done: true, snapshot, head, calls: progress.calls, ...(plan ? { plan } : {}), ...(work ? { work } : {}) };
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { answerCalls } from '../../agent/answer-calls.ts';
 import { append, loadEntry } from '../../agent/conversation.ts';
+import { mostMisfits } from '../../agent/misfits.ts';
 import type { Permissions, ToolsInput } from '../../contracts/agent.ts';
+import type { JsonValue } from '../../contracts/llm.ts';
 import { createToolRegistry } from '../../agent/tools/registry.ts';
 import { allowAll, at, withAgent } from './helpers.ts';
 import type { AgentBench, Call } from './helpers.ts';
@@ -133,6 +135,29 @@ describe('answers to the calls of a message', function () {
       assert.match(texts[2]!, /are no JSON/);
       assert.match(texts[3]!, /no tool "reed".*read, list/);
       assert.match(texts[4]!, /"items\.0\.state".*"open"\|"doing"\|"done"/);
+    }));
+
+  it('end when the model goes on calling tools wrongly, but not when it learns', () =>
+    withAgent({ a: '1' }, async ({ deps, snapshot }) => {
+      let parent: string | null = null;
+      const answerOf = async (name: string, args: JsonValue): Promise<void> => {
+        const message = {
+          role: 'assistant' as const,
+          content: [{ type: 'tool-call' as const, id: 'c', name, arguments: args }],
+        };
+        const head = await append(deps.blobs, { parent, message, snapshot, at });
+        const tools = deps.registry.names;
+        const output = await answerCalls(deps, { head, snapshot, permissions: allowAll, tools, progress: null });
+        assert.ok(output.done);
+        parent = output.head;
+      };
+      const wrong = async (times: number): Promise<void> => {
+        for (let index = 0; index < times; index += 1) await answerOf(index % 2 ? 'reed' : 'read', { file: 'a' });
+      };
+      await wrong(mostMisfits - 1);
+      await answerOf('read', { path: 'a' });
+      await wrong(mostMisfits - 1);
+      await assert.rejects(wrong(1), { code: 'llm.unsupported', message: /wrongly 12 times in a row.*"path"/s });
     }));
 
   it('keep to the tools the agent has', () =>
