@@ -11,7 +11,7 @@ const misfitWords = /^(There is no tool "|The arguments of \S+ (are no JSON|do n
 
 function isMisfit({ isError, content }: ToolResultPart): boolean {
   const [first] = content;
-  return isError === true && first?.type === 'text' && misfitWords.test(first.text);
+  return isError && first?.type === 'text' && misfitWords.test(first.text);
 }
 
 /**
