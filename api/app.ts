@@ -10,6 +10,7 @@ import { securityHeaders } from './middleware/security-headers.ts';
 import { answerRoutes } from './routes/answers.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
 import { chatRoutes } from './routes/chats.ts';
+import { classRoutes } from './routes/classes.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobActionRoutes } from './routes/job-actions.ts';
@@ -38,6 +39,7 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     answerRoutes(deps, feed),
     artifactRoutes(deps),
     nodeRoutes(deps),
+    classRoutes(deps),
     modelRoutes(deps),
     localModelRoutes(deps),
   ]);

@@ -113,4 +113,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'list, add, probe and remove the machines that run steps',
     load: () => import('./commands/nodes.ts'),
   },
+  {
+    name: 'classes',
+    summary: 'list what steps ask of nodes, and say who has it',
+    load: () => import('./commands/classes.ts'),
+  },
 ];

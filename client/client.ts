@@ -19,6 +19,7 @@ import {
   stepListSchema,
 } from '../contracts/api.ts';
 import type { AgentMessage } from '../contracts/agent.ts';
+import { classListSchema, type ClassView, classViewSchema } from '../contracts/capability-class.ts';
 import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema } from '../contracts/chat.ts';
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
@@ -70,6 +71,9 @@ export interface HelixClient extends LocalModelClient {
   addNode(registration: NodeRegistration): Promise<NodeRecord>;
   removeNode(name: string): Promise<void>;
   probeNode(name: string): Promise<NodeRecord>;
+  /** Every capability class that steps have asked for, with who serves it. */
+  listClasses(): Promise<ClassView[]>;
+  getClass(text: string): Promise<ClassView>;
 }
 
 export function createClient(baseUrl: string): HelixClient {
@@ -128,6 +132,8 @@ export function createClient(baseUrl: string): HelixClient {
     },
     probeNode: (name) =>
       http.json(nodeRecordSchema, `/nodes/${encodeURIComponent(name)}/probe`, { method: 'POST', body: {} }),
+    listClasses: async () => (await http.json(classListSchema, '/classes')).classes,
+    getClass: (text) => http.json(classViewSchema, `/classes/${encodeURIComponent(text)}`),
   };
 }
 

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { NodeFacts } from '../contracts/node.ts';
 import { AgentNode } from './agent-node.ts';
 import { bundleAgent } from './agent/bundle.ts';
 import { defaultTiming } from './agent/timing.ts';
