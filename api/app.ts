@@ -19,11 +19,13 @@ import { localModelRoutes } from './routes/local-models.ts';
 import { modelRoutes } from './routes/models.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { stepRoutes } from './routes/steps.ts';
+import type { Api } from './server.ts';
+import { createSockets } from './socket/sockets.ts';
 
 const defaultTimings: StreamTimings = { heartbeatMs: 15_000, pollMs: 3_000 };
 
-/** The REST API under /v1. It is unauthenticated: serve it on loopback addresses only. */
-export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings): express.Application {
+/** The API under /v1, by HTTP and by WebSocket. It is unauthenticated: serve it on loopback addresses only. */
+export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings): Api {
   const feed = new JobFeed(deps.database);
   const app = express();
   app.disable('x-powered-by');
@@ -45,5 +47,5 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
   ]);
   app.use(unknownRoute);
   app.use(handleErrors(deps.logger));
-  return app;
+  return { app, sockets: createSockets({ deps, feed, timings }) };
 }

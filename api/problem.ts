@@ -2,13 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Response } from 'express';
 import type { Problem } from '../contracts/api.ts';
 
-/** Answers with problem details (RFC 9457). */
-export function sendProblem(
-  response: Response,
-  problem: Pick<Problem, 'status' | 'code' | 'detail' | 'details' | 'errors'>,
-): void {
-  const { status, code, detail, details, errors } = problem;
-  const body: Problem = {
+type ProblemFacts = Pick<Problem, 'status' | 'code' | 'detail' | 'details' | 'errors'>;
+
+/** Problem details (RFC 9457). */
+export function problemOf({ status, code, detail, details, errors }: ProblemFacts): Problem {
+  return {
     type: `urn:helix:problem:${code}`,
     title: STATUS_CODES[status] ?? 'Error',
     status,
@@ -17,5 +15,12 @@ export function sendProblem(
     ...(details && Object.keys(details).length > 0 ? { details } : {}),
     ...(errors ? { errors } : {}),
   };
-  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+}
+
+/** Answers with problem details. */
+export function sendProblem(response: Response, facts: ProblemFacts): void {
+  response
+    .status(facts.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(problemOf(facts)));
 }

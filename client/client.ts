@@ -27,6 +27,7 @@ import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../con
 import { createLocalModelClient, type LocalModelClient } from './local-models.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
+import { type JobSocket, openJobSocket } from './job-socket.ts';
 import { readJsonLines } from './json-lines.ts';
 import { postForLines } from './post-for-lines.ts';
 import { watchJob, type WatchOptions } from './watch-job.ts';
@@ -61,6 +62,8 @@ export interface HelixClient extends LocalModelClient {
   /** Events above `after`, at most `limit` (1,000 at most). */
   readEvents(jobId: string, page?: { after?: number; limit?: number }): Promise<JobEvent[]>;
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent>;
+  /** The same over a WebSocket, which takes messages for the agent as well. */
+  openJob(jobId: string, options?: WatchOptions): JobSocket;
   listSteps(jobId: string): Promise<StepView[]>;
   stepLog(jobId: string, step: number, options?: LogOptions): AsyncGenerator<Uint8Array>;
   /** What a model says, piece by piece as it comes, until it has answered; after `restarted` it is told anew. */
@@ -115,6 +118,7 @@ export function createClient(baseUrl: string): HelixClient {
     readEvents: async (jobId, page = {}) =>
       (await http.json(eventPageSchema, `${job(jobId)}/events${query(page)}`)).events,
     watchJob: (jobId, options = {}) => watchJob(http, encodeURIComponent(jobId), options),
+    openJob: (jobId, options = {}) => openJobSocket(http, encodeURIComponent(jobId), options),
     listSteps: async (jobId) => (await http.json(stepListSchema, `${job(jobId)}/steps`)).steps,
     stepLog: (jobId, step, options = {}) => followLog(http, `${job(jobId)}/steps/${step}/log`, options),
     followAnswer: async function* (jobId, callId, options = {}) {

@@ -20,7 +20,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
     new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')), config.home),
     config.llm,
   );
-  const app = createApi({
+  const api = createApi({
     database,
     jobs: createJobControl({
       client,
@@ -37,7 +37,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
     stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),
     logger: logger.child({ role: 'api' }),
   });
-  const server = await serveApi(app, config.api);
+  const server = await serveApi(api, config.api);
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   return { ended, stop: () => void server.close().then(resolve, reject) };
 }

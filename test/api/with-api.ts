@@ -15,6 +15,8 @@ export interface TestApi {
   logs: Map<string, Buffer>;
   /** Ends the server as a crash would: connections are cut. */
   kill(): Promise<void>;
+  /** Ends the server in good order. */
+  stop(): Promise<void>;
   /** Serves again at the same address. */
   restart(): Promise<void>;
 }
@@ -58,6 +60,10 @@ export async function withApi<T>(
         blobs,
         logs,
         kill,
+        stop: async () => {
+          await server?.close();
+          server = undefined;
+        },
         restart: async () => {
           server = await serve(Number(new URL(url).port));
         },
