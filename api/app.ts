@@ -19,6 +19,7 @@ import { localModelRoutes } from './routes/local-models.ts';
 import { modelRoutes } from './routes/models.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { stepRoutes } from './routes/steps.ts';
+import { usageRoutes } from './routes/usage.ts';
 import type { Api } from './server.ts';
 import { createSockets } from './socket/sockets.ts';
 
@@ -44,6 +45,7 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     classRoutes(deps),
     modelRoutes(deps),
     localModelRoutes(deps),
+    usageRoutes(deps),
   ]);
   app.use(unknownRoute);
   app.use(handleErrors(deps.logger));

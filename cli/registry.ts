@@ -100,6 +100,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'raise what the agents of a job may spend',
     load: async () => (await import('./commands/agent.ts')).budget,
   },
+  {
+    name: 'usage',
+    summary: 'show what calls of language models took: tokens, cache hits, money',
+    load: () => import('./commands/usage.ts'),
+  },
   { name: 'diff', summary: 'print what a job has changed, as a patch', load: () => import('./commands/diff.ts') },
   { name: 'apply', summary: "apply a job's changes to your working tree", load: () => import('./commands/apply.ts') },
   {

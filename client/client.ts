@@ -24,6 +24,7 @@ import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema }
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
 import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
+import { type UsageQuery, type UsageReport, usageSchema } from '../contracts/usage.ts';
 import { createLocalModelClient, type LocalModelClient } from './local-models.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
@@ -70,6 +71,8 @@ export interface HelixClient extends LocalModelClient {
   followAnswer(jobId: string, callId: string, options?: LogOptions): AsyncGenerator<AnswerPiece>;
   /** A document of the job, e.g. `plan.md`, or `result.patch`. */
   readArtifact(jobId: string, name: string): Promise<Buffer>;
+  /** What calls of language models took, by model unless told otherwise. */
+  readUsage(query?: UsageQuery): Promise<UsageReport>;
   listNodes(): Promise<NodeRecord[]>;
   addNode(registration: NodeRegistration): Promise<NodeRecord>;
   removeNode(name: string): Promise<void>;
@@ -129,6 +132,7 @@ export function createClient(baseUrl: string): HelixClient {
       for await (const line of readJsonLines(chunks)) yield answerPieceSchema.parse(line);
     },
     readArtifact: (jobId, name) => bytes(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`),
+    readUsage: (asked = {}) => http.json(usageSchema, `/usage${query(asked)}`),
     listNodes: async () => (await http.json(nodeListSchema, '/nodes')).nodes,
     addNode: (registration) => http.json(nodeRecordSchema, '/nodes', { method: 'POST', body: registration }),
     removeNode: async (name) => {

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
 import {
   type Client,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
+import { osUser } from '../../config/os-user.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { JobRequest, JobResult } from '../../contracts/job.ts';
 import { isFinalJobStatus } from '../../contracts/derived.ts';
@@ -74,7 +74,7 @@ export function createJobControl(options: JobControlOptions): JobControl {
 
   return {
     async start(asked) {
-      const request = await withModels({ ...defaults, ...asked }, chooseModels);
+      const request = await withModels({ ...defaults, user: osUser(), ...asked }, chooseModels);
       const jobId = jobIdFor(request);
       const project = projectIdFor(request.source);
       const input: DevJobInput = { jobId, project, request };
@@ -171,7 +171,7 @@ export async function startWorkflow(client: Client, input: ChatInput): Promise<b
         HelixProject: [project],
         HelixMode: request.modes.slice(0, 1),
         HelixPhase: ['source'],
-        HelixUser: [userInfo().username],
+        HelixUser: [request.user ?? osUser()],
         HelixCriticality: ['normal'],
       },
     });

@@ -1,10 +1,11 @@
 import { isAbsolute } from 'node:path';
-import type { Spending } from '../../contracts/agent.ts';
 import { chatUndoSchema } from '../../contracts/chat.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { Checkpoint } from '../../contracts/job.ts';
+import { usageOf } from '../job/usage-of.ts';
 import { cleanLine } from '../text/clean.ts';
 import { colourPatch } from '../text/colour-patch.ts';
+import { describeUsage } from '../text/spending.ts';
 import type { Chat } from './exchange.ts';
 
 /** A chat at its prompt. Commands change which chat it is and which model answers. */
@@ -105,8 +106,8 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: '/cost',
     summary: 'show what this chat has cost',
     async run({ client, chatId }) {
-      const { calls, inputTokens, outputTokens, usd } = await spendingOf({ client, chatId });
-      return `${calls} calls, ${inputTokens} + ${outputTokens} tokens, $${usd.toFixed(4)}`;
+      const usage = await usageOf(client, chatId);
+      return usage ? describeUsage(usage) : 'no model was asked yet';
     },
   },
   help: {
@@ -131,20 +132,5 @@ export function previousCheckpoint(checkpoints: readonly Checkpoint[]): string |
     const found = checkpoints.findIndex(({ id }) => id === target);
     if (found < 0) return checkpoints[index - 1]?.id;
     index = found;
-  }
-}
-
-async function spendingOf({ client, chatId }: Chat): Promise<Spending> {
-  const sum: Spending = { calls: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, usd: 0 };
-  const limit = 1_000;
-  for (let after = 0; ;) {
-    const events = await client.readEvents(chatId, { after, limit });
-    for (const { data } of events) {
-      if (data.type !== 'chat.answered') continue;
-      for (const kind of Object.keys(sum) as (keyof Spending)[])
-        sum[kind] = (sum[kind] ?? 0) + (data.spending[kind] ?? 0);
-    }
-    if (events.length < limit) return sum;
-    after = events.at(-1)!.seq;
   }
 }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { type JobView, modes, type StepView } from '../../contracts/job.ts';
+import type { UsageTotal } from '../../contracts/usage.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
+import { usageOf } from '../job/usage-of.ts';
 import { printJson } from '../output.ts';
 import { clean, cleanLine } from '../text/clean.ts';
 import { formatDuration } from '../text/duration.ts';
+import { describeUsage } from '../text/spending.ts';
 import { style, styledStatus } from '../text/style.ts';
 import { table } from '../text/table.ts';
 import { describeResult } from '../view/summary.ts';
@@ -16,11 +19,11 @@ export function configure(command: Command): void {
       const client = await connect(self.optsWithGlobals<GlobalOptions>());
       const [job, steps] = await Promise.all([client.getJob(jobId), client.listSteps(jobId)]);
       if (json) printJson({ ...job, steps });
-      else process.stdout.write(describeJob(job, steps));
+      else process.stdout.write(describeJob(job, await usageOf(client, jobId), steps));
     });
 }
 
-function describeJob(job: JobView, steps: readonly StepView[]): string {
+function describeJob(job: JobView, usage: UsageTotal | undefined, steps: readonly StepView[]): string {
   const { source, goal, kind, modes: asked } = job.request;
   const facts = [
     ['job', style('bold', job.jobId)],
@@ -43,7 +46,8 @@ function describeJob(job: JobView, steps: readonly StepView[]): string {
   const parts = [facts.map(([name, text]) => `  ${style('dim', name!.padEnd(12))} ${text}\n`).join('')];
   if (steps.length > 0) parts.push(describeSteps(steps));
   if (job.checkpoints.length > 0) parts.push(describeCheckpoints(job));
-  if (job.result) parts.push(describeResult(job, job.result).trimStart());
+  if (job.result) parts.push(describeResult(job, job.result, usage).trimStart());
+  else if (usage) parts.push(`  ${style('dim', 'models'.padEnd(12))} ${describeUsage(usage)}\n`);
   return parts.join('\n');
 }
 

@@ -8,6 +8,7 @@ import { LiveView } from '../view/live-view.ts';
 import { PlainView } from '../view/plain-view.ts';
 import type { View } from '../view/view.ts';
 import { askForApproval } from './ask-for-approval.ts';
+import { usageOf } from './usage-of.ts';
 
 export const waitingExitCode = 5;
 const interruptedExitCode = 130;
@@ -72,7 +73,7 @@ async function follow(
   const job = await client.getJob(jobId);
   if (!job.result)
     throw new HelixError('internal', `${jobId} has ended without a result: "helix show ${jobId}" shows what is known`);
-  view.summary(job, job.result);
+  view.summary(job, job.result, await usageOf(client, jobId));
   return resultExitCode(job.result);
 }
 

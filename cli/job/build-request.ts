@@ -1,3 +1,4 @@
+import { osUser } from '../../config/os-user.ts';
 import { parseCapabilityClass } from '../../contracts/capability-class.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { type JobRequest, jobRequestSchema, type Mode, modes } from '../../contracts/job.ts';
@@ -19,6 +20,7 @@ export async function buildRequest(
     modes: options.modes === undefined ? [...modes] : parseModes(options.modes),
     recipes: options.recipe.map((text) => orUsage('--recipe', () => parseRecipe(text))),
     approve: options.approve === true,
+    user: osUser(),
     env: parseVariables(options.env),
     cache: cacheMode(options),
     ...(options.nodeClass === undefined ? {} : { nodeClass: parseClass(options.nodeClass) }),

@@ -2,6 +2,7 @@ import type { WriteStream } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 import type { JobEvent } from '../../contracts/event.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
+import type { UsageTotal } from '../../contracts/usage.ts';
 import { cleanLine } from '../text/clean.ts';
 import { formatDuration } from '../text/duration.ts';
 import { style } from '../text/style.ts';
@@ -58,9 +59,9 @@ export class LiveView implements View {
     this.#replace('\x1b[?25h', 0);
   }
 
-  summary(job: JobView, result: JobResult): void {
+  summary(job: JobView, result: JobResult, usage?: UsageTotal): void {
     this.suspend();
-    this.#stream.write(describeResult(job, result));
+    this.#stream.write(describeResult(job, result, usage));
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { JobEvent } from '../../contracts/event.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
+import type { UsageTotal } from '../../contracts/usage.ts';
 import { describeEvent } from './describe-event.ts';
 import { describeResult } from './summary.ts';
 import { type View } from './view.ts';
@@ -22,8 +23,8 @@ export class PlainView implements View {
 
   suspend(): void {}
 
-  summary(job: JobView, result: JobResult): void {
-    process.stdout.write(describeResult(job, result));
+  summary(job: JobView, result: JobResult, usage?: UsageTotal): void {
+    process.stdout.write(describeResult(job, result, usage));
   }
 
   close(): void {}

@@ -1,5 +1,6 @@
 import type { JobEvent } from '../../contracts/event.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
+import type { UsageTotal } from '../../contracts/usage.ts';
 
 /** How a running job is shown. */
 export interface View {
@@ -11,7 +12,7 @@ export interface View {
   /** Leaves the terminal to somebody else, until the next event. */
   suspend(): void;
   /** The last word about a job that has ended. */
-  summary(job: JobView, result: JobResult): void;
+  summary(job: JobView, result: JobResult, usage?: UsageTotal): void;
   /** Leaves the terminal for good. */
   close(): void;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { JobRequest } from '../../contracts/job.ts';
 import { type TestApi, withApi } from '../api/with-api.ts';
@@ -28,6 +29,7 @@ describe('helix run', function () {
           modes: ['planning', 'testing'],
           recipes: [],
           approve: false,
+          user: userInfo().username,
           nodeClass: 'node>=22',
           env: { A: 'b=c', E: '' },
           cache: 'off',
