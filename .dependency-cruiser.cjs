@@ -18,10 +18,26 @@ module.exports = {
     },
     {
       name: 'workflows-on-contracts',
-      comment: 'Workflows import contracts, and activities as types only: the linter sees to the latter.',
+      comment:
+        'Workflows import contracts, the strategies of reasoning, and activities as types only: the linter sees to the latter.',
       severity: 'error',
       from: { path: '^workflows/' },
-      to: { pathNot: ['^contracts/', '^workflows/', '^activities/', '^node_modules/@temporalio/(workflow|common)/'] },
+      to: {
+        pathNot: [
+          '^contracts/',
+          '^workflows/',
+          '^activities/',
+          '^llm/(reasoning/|thinking\\.ts$)',
+          '^node_modules/@temporalio/(workflow|common)/',
+        ],
+      },
+    },
+    {
+      name: 'reasoning-runs-in-workflows',
+      comment: 'No Node, and nothing at run time but itself.',
+      severity: 'error',
+      from: { path: '^llm/(reasoning/|thinking\\.ts$)' },
+      to: { pathNot: ['^contracts/', '^llm/(reasoning/|thinking\\.ts$)'] },
     },
     {
       name: 'nothing-imports-the-edges',

@@ -1,16 +1,14 @@
 import { Context } from '@temporalio/activity';
-import { attachmentParts } from '../agent/attachments.ts';
 import { answerCalls } from '../agent/answer-calls.ts';
-import { append, load } from '../agent/conversation.ts';
 import { readInstructions } from '../agent/instructions.ts';
 import { systemPrompt } from '../agent/prompt.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
+import { addUserText } from '../agent/user-message.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Attachment } from '../contracts/attachment.ts';
 import { canonicalCapabilityClass } from '../contracts/capability-class.ts';
-import type { ConversationEntry, ToolsOutput } from '../contracts/agent.ts';
+import type { ToolsOutput } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
-import type { Message } from '../contracts/llm.ts';
 import { type Plan, planSchema } from '../contracts/plan.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
 import type { AgentSpec, CommandSettings, OpenedTurn, OpenTurnInput, ToolsCallInput } from '../contracts/workflow.ts';
@@ -20,6 +18,8 @@ import { appendEvents } from '../db/events.ts';
 import { createRepositoryMapper, type RepositoryMapper } from '../llm/context/repository-map/repository-map.ts';
 import type { SymbolStore } from '../llm/context/repository-map/symbol-cache.ts';
 import { TokenEstimator } from '../llm/context/tokens.ts';
+import { modelInfo } from '../llm/models/catalog.ts';
+import { parseModelName } from '../llm/routing/model-name.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import { activityGroup } from './activity-group.ts';
 
@@ -64,6 +64,7 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
     async openTurn(input: OpenTurnInput): Promise<OpenedTurn> {
       const { job, head, prompt, attachments, snapshot, tools, permissions } = input;
       const store = await stores(job.project);
+      const name = parseModelName(input.model);
       const plan = await readPlan(blobs, input.plan);
       const system = systemPrompt({
         permissions,
@@ -80,6 +81,7 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
         spec: await blobs.put(JSON.stringify(spec)),
         head: await addUserText(blobs, head, snapshot, map ? `${prompt}\n\n${map}` : prompt, attachments),
         commands,
+        modelThinks: modelInfo(name.provider, name.model)?.thinking === true,
       };
     },
 
@@ -129,40 +131,6 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
       await appendEvents(database, jobId, [rest]);
     },
   });
-}
-
-/** A conversation that was stopped in the middle of tool calls gets answers to them first: providers refuse calls without results. */
-async function addUserText(
-  blobs: BlobStore,
-  head: string | null,
-  snapshot: SnapshotId,
-  text: string,
-  attachments: readonly Attachment[] = [],
-): Promise<string> {
-  const last = head === null ? undefined : (await load(blobs, head)).at(-1);
-  const calls =
-    last?.message.role === 'assistant' ? last.message.content.filter((part) => part.type === 'tool-call') : [];
-  const parent = calls.length > 0 ? await add(blobs, head, snapshot, interrupted(calls)) : head;
-  const content = [...(await attachmentParts(blobs, attachments)), { type: 'text', text } as const];
-  return await add(blobs, parent, snapshot, { role: 'user', content });
-}
-
-function interrupted(calls: { id: string; name: string }[]): Message {
-  return {
-    role: 'tool',
-    content: calls.map(({ id, name }) => ({
-      type: 'tool-result',
-      callId: id,
-      name,
-      content: [{ type: 'text', text: 'Interrupted before it was carried out.' }],
-      isError: true,
-    })),
-  };
-}
-
-function add(blobs: BlobStore, parent: string | null, snapshot: SnapshotId, message: Message): Promise<string> {
-  const entry: ConversationEntry = { parent, message, snapshot, at: new Date().toISOString() };
-  return append(blobs, entry);
 }
 
 async function readPlan(blobs: BlobStore, hash: string | undefined): Promise<Plan | undefined> {

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ancestors, append, type HashedEntry, withImages } from '../agent/conversation.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
+import { addUserText } from '../agent/user-message.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { StepLogs } from '../blobs/step-logs.ts';
 import type { Spending } from '../contracts/agent.ts';
@@ -107,9 +108,13 @@ class ModelCall {
     const content = await blobs.get(this.input.spec);
     if (!content) throw new HelixError('internal', `the agent ${this.input.spec} is not in the blob store any more`);
     const spec = JSON.parse(content.toString()) as AgentSpec;
-    const maxTokens = Math.min(spec.maxTokens, model?.maxOutputTokens ?? Infinity);
+    const { head, snapshot, say, thinking, temperature, responseSchema } = this.input;
+    // What is thought takes none of the room for what is said.
+    const wished = thinking?.mode === 'on' ? 2 * spec.maxTokens : spec.maxTokens;
+    const maxTokens = Math.min(wished, model?.maxOutputTokens ?? Infinity);
     const fixed = { system: spec.system, tools: tools.definitions(spec.tools) };
-    const entries = await fitConversation(blobs, await ancestors(blobs, this.input.head), fixed, {
+    const spoken = say === undefined ? head : await addUserText(blobs, head, snapshot, say);
+    const entries = await fitConversation(blobs, await ancestors(blobs, spoken), fixed, {
       name: this.input.model,
       info: model,
       maxTokens,
@@ -121,7 +126,17 @@ class ModelCall {
     );
     const providerOptions = this.deps.pool.options(parseModelName(this.input.model).provider);
     const last = messages.slice(-1);
-    const defaults = llmRequestSchema.parse({ model: name, messages: last, ...fixed, maxTokens, providerOptions });
+    const asked = {
+      ...fixed,
+      maxTokens,
+      providerOptions,
+      ...(thinking === undefined ? {} : { thinking }),
+      ...(temperature === undefined ? {} : { temperature }),
+      // The tools stay: providers refuse calls in a conversation that has none, and a prompt without them is not in the cache.
+      ...(this.input.tools === false && fixed.tools.length > 0 ? { toolChoice: 'none' as const } : {}),
+      ...(responseSchema && model?.structuredOutput ? { responseSchema } : {}),
+    };
+    const defaults = llmRequestSchema.parse({ model: name, messages: last, ...asked });
     return { request: { ...defaults, messages }, entries };
   }
 
@@ -144,11 +159,15 @@ class ModelCall {
     return boundCall(mostPromptTokens(request, counted(entries)), request.maxTokens!, left, model?.price);
   }
 
+  private get step(): { step?: string } {
+    return this.input.step === undefined ? {} : { step: this.input.step };
+  }
+
   private async recordSent(bound: CallBound): Promise<void> {
     const { callId, turn, attempt } = this;
     const { jobId, model, title } = this.input;
     const at = new Date().toISOString();
-    const data = { type: 'model.asked', turn, title, callId, model, attempt } as const;
+    const data = { type: 'model.asked', turn, title, callId, model, attempt, ...this.step } as const;
     await this.deps.database.transaction(async (transaction) => {
       await recordSent(transaction, { callId, jobId, turn, model }, bound);
       await appendEvents(transaction, jobId, [{ key: `${callId}:asked:${attempt}`, at, data }]);
@@ -209,6 +228,7 @@ class ModelCall {
       cacheReadTokens: usage.cacheRead,
       usd,
       durationMs,
+      ...this.step,
     } as const;
     await database.transaction(async (transaction) => {
       await recordAnswered(transaction, this.callId, result, usd === null ? null : spent.usd);

@@ -60,8 +60,11 @@ export interface HelixClient extends LocalModelClient {
   listModels(): Promise<ModelList>;
   /** Throws what the server or the provider said. */
   testModel(test: ModelTest, options?: { signal?: AbortSignal }): AsyncGenerator<ModelTestEvent>;
-  /** Events above `after`, at most `limit` (1,000 at most). */
-  readEvents(jobId: string, page?: { after?: number; limit?: number }): Promise<JobEvent[]>;
+  /** Events above `after`, at most `limit` (1,000 at most), of all types or of some. */
+  readEvents(
+    jobId: string,
+    page?: { after?: number; limit?: number; types?: JobEvent['data']['type'][] },
+  ): Promise<JobEvent[]>;
   watchJob(jobId: string, options?: WatchOptions): AsyncGenerator<JobEvent>;
   /** The same over a WebSocket, which takes messages for the agent as well. */
   openJob(jobId: string, options?: WatchOptions): JobSocket;
@@ -118,8 +121,8 @@ export function createClient(baseUrl: string): HelixClient {
     login: (request, options = {}) => postForLines(http, '/models/login', request, loginEventSchema, options.signal),
     listModels: () => http.json(modelListSchema, '/models'),
     testModel: (test, options = {}) => postForLines(http, '/models/test', test, modelTestEventSchema, options.signal),
-    readEvents: async (jobId, page = {}) =>
-      (await http.json(eventPageSchema, `${job(jobId)}/events${query(page)}`)).events,
+    readEvents: async (jobId, { types, ...page } = {}) =>
+      (await http.json(eventPageSchema, `${job(jobId)}/events${query({ ...page, types: types?.join(',') })}`)).events,
     watchJob: (jobId, options = {}) => watchJob(http, encodeURIComponent(jobId), options),
     openJob: (jobId, options = {}) => openJobSocket(http, encodeURIComponent(jobId), options),
     listSteps: async (jobId) => (await http.json(stepListSchema, `${job(jobId)}/steps`)).steps,

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
+import { reasoningChoiceSchema, reasoningLimitsSchema } from '../contracts/reasoning.ts';
 
 const port = (fallback: number) =>
   z.number().int().min(1).max(65_535).default(fallback).describe('a port: a whole number from 1 to 65535');
@@ -92,6 +93,9 @@ export const configSchema = z.strictObject({
     .strictObject({
       model: text('provider/model, e.g. anthropic/claude-sonnet-4-5').optional(),
       fallback: text('provider/model, tried when the first one fails; several with commas between them').optional(),
+      /** How agents come to their answers, where a request does not say. */
+      reasoning: reasoningChoiceSchema.default('direct').describe(`one of ${reasoningChoiceSchema.options.join(', ')}`),
+      reasoningLimits: reasoningLimitsSchema.prefault({}),
       anthropic: provider(),
       /** With a project, Gemini is called through Vertex AI. */
       gemini: z

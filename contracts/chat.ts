@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { modelNameSchema } from './agent.ts';
 import { attachmentsSchema } from './attachment.ts';
 import { checkpointSchema } from './job.ts';
+import { reasoningSchema } from './reasoning.ts';
 
 /** What a user says in a chat. Two messages with the same id are one. */
 export const chatMessageSchema = z.strictObject({
@@ -9,6 +10,8 @@ export const chatMessageSchema = z.strictObject({
   text: z.string().min(1).max(100_000),
   /** Answers this message and those after it. */
   model: modelNameSchema.optional(),
+  /** Of this message and those after it; what is left out stays as it was. */
+  reasoning: reasoningSchema.optional(),
   attachments: attachmentsSchema.optional(),
 });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;

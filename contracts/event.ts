@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { spendingSchema } from './agent.ts';
 import { checkpointSchema, jobResultSchema, modeSchema, phaseResultSchema } from './job.ts';
+import { strategySchema } from './reasoning.ts';
 
 const step = { executionId: z.string(), taskId: z.string(), phase: modeSchema, title: z.string() };
 
 /** Which agent at which work; `turn` is its workflow. */
 const turn = { turn: z.string(), title: z.string() };
+
+/** Which step of its reasoning the agent takes with a call; absent when it is just asked. */
+const reasoningStep = z.string().optional();
 
 /** What happens in a job, as its log records it. */
 export const jobEventDataSchema = z.discriminatedUnion('type', [
@@ -43,6 +47,7 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
     callId: z.string(),
     model: z.string(),
     attempt: z.number().int(),
+    step: reasoningStep,
   }),
   /** A model has answered. `text` is the beginning of what it said; tokens and dollars are those of the call. */
   z.object({
@@ -56,6 +61,17 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
     cacheReadTokens: z.number().int(),
     usd: z.number().nullable(),
     durationMs: z.number().int(),
+    step: reasoningStep,
+  }),
+  /** How the agent goes about its work, where it is not just asked: `reason` says why, in a few words. */
+  z.object({ type: z.literal('reasoning.chosen'), ...turn, strategy: strategySchema, reason: z.string() }),
+  /** A step of the agent's reasoning is done: `Approach 2.1`, `score 7 of 10: simple`. */
+  z.object({
+    type: z.literal('reasoning.step'),
+    ...turn,
+    strategy: strategySchema,
+    step: z.string(),
+    outcome: z.string(),
   }),
   /** The agent has used a tool: one line for people. */
   z.object({ type: z.literal('tool.called'), ...turn, tool: z.string(), summary: z.string(), isError: z.boolean() }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { budgetSchema, modelNameSchema, permissionsSchema, spendingSchema } from './agent.ts';
 import { attachmentsSchema } from './attachment.ts';
 import { capabilityClassSchema } from './capability-class.ts';
+import { reasoningSchema } from './reasoning.ts';
 import { recipeSchema } from './recipe.ts';
 import { projectIdSchema, snapshotIdSchema, sourceSchema } from './snapshot.ts';
 
@@ -45,6 +46,7 @@ export const jobRequestSchema = z.object({
   /** Of the job's agents. */
   permissions: permissionsSchema.optional(),
   budget: budgetSchema.optional(),
+  reasoning: reasoningSchema.optional(),
   /** Given to the agents along with the goal. A chat has them with its messages. */
   attachments: attachmentsSchema.optional(),
   /** Who asks, as the operating system names them; the API's own user when nobody is named. */

@@ -84,9 +84,9 @@ export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 export const toolChoiceSchema = z.union([z.enum(['auto', 'required', 'none']), z.object({ tool: z.string() })]);
 export type ToolChoice = z.infer<typeof toolChoiceSchema>;
 
-/** `auto`: when words in the last user message ask for it. `budgetTokens` defaults to 80% of `maxTokens`. */
+/** `auto`: when words in the last user message ask for it; `model`: as the model does by itself. `budgetTokens` defaults to 80% of `maxTokens`. */
 export const thinkingSchema = z.object({
-  mode: z.enum(['off', 'auto', 'on']).default('auto'),
+  mode: z.enum(['off', 'auto', 'model', 'on']).default('auto'),
   effort: z.enum(['low', 'medium', 'high']).optional(),
   budgetTokens: z.number().int().positive().optional(),
 });

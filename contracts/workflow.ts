@@ -1,12 +1,13 @@
 // What workflows and activities hand each other. Types only: these values are made and read by our own code on both sides.
 import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView, Mode, PhaseResult } from './job.ts';
 import type { JobEventData } from './event.ts';
+import type { Reasoning } from './reasoning.ts';
 import type { Recipe } from './recipe.ts';
 import type { ImportedSource, ProjectId, SnapshotId, Source } from './snapshot.ts';
 import type { Command, StepEnd, StepSpec } from './step.ts';
 import type { Attachment } from './attachment.ts';
 import type { Budget, PermissionRule, Permissions, Spending, ToolsInput } from './agent.ts';
-import type { StopReason } from './llm.ts';
+import type { JsonValue, StopReason, Thinking } from './llm.ts';
 import type { Task } from './plan.ts';
 
 export interface DevJobInput {
@@ -26,6 +27,7 @@ export interface ChatSoFar {
   /** The first is the source, the last is now; old ones between may be missing. */
   points: ChatPoint[];
   model: string;
+  reasoning: Reasoning;
   /** What the user has allowed for good. */
   rules: PermissionRule[];
   /** Ids of the last messages: one that comes again is no new one. */
@@ -174,6 +176,15 @@ export interface RollbackInput {
   checkpointId: string;
 }
 
+/** How a turn is to be thought about. */
+export interface TurnReasoning extends Reasoning {
+  purpose: 'chat' | 'plan' | 'code' | 'repair' | 'review';
+  /** How often this was tried before and failed. */
+  failedAttempts: number;
+  /** What the user's own words ask of the model's own thinking. */
+  thinking: Thinking;
+}
+
 export interface AgentTurnInput {
   job: DevJobInput;
   phase: Mode;
@@ -200,6 +211,8 @@ export interface AgentTurnInput {
   commit: string | null;
   /** How deep below the job's own agents: a limit to delegation. */
   depth: number;
+  /** Left out: the model is asked, and thinks as it does by itself. */
+  reasoning?: TurnReasoning;
 }
 
 /**
@@ -234,6 +247,8 @@ export interface OpenedTurn {
   /** Head of the conversation with the prompt in it. */
   head: string;
   commands: CommandSettings;
+  /** Whether the model has a way to think of its own, as far as is known. */
+  modelThinks: boolean;
 }
 
 /** What the commands of an agent run with. */
@@ -268,6 +283,14 @@ export interface ModelCallInput {
   budget: Budget;
   /** Which step of its reasoning the agent takes with this call. */
   step?: string;
+  /** Said as the user before the model answers. */
+  say?: string;
+  /** False: the model may not call tools. */
+  tools?: false;
+  thinking?: Thinking;
+  temperature?: number;
+  /** The answer is JSON of this schema, where the model can do that. */
+  responseSchema?: { [key: string]: JsonValue };
 }
 
 export type ModelCallResult =

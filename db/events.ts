@@ -56,16 +56,18 @@ export async function appendEvents(database: Queryable, jobId: string, events: r
   });
 }
 
-/** The job's events numbered above `after`, in order, at most `limit`; none when the job is not known. */
+/** The job's events numbered above `after`, in order, at most `limit`, of all types or of some; none when the job is not known. */
 export async function readEvents(
   database: Queryable,
   jobId: string,
   after: number,
   limit: number,
+  types?: readonly string[],
 ): Promise<JobEvent[]> {
   const { rows } = await database.query<{ seq: number; at: Date; data: JobEventData }>(
-    'select seq, at, data from job_events where job_id = $1 and seq > $2 order by seq limit $3',
-    [jobId, after, limit],
+    `select seq, at, data from job_events
+     where job_id = $1 and seq > $2 and ($4::text[] is null or data->>'type' = any($4)) order by seq limit $3`,
+    [jobId, after, limit, types ?? null],
   );
   return rows.map(({ seq, at, data }) => ({ jobId, seq, at: at.toISOString(), data }));
 }

@@ -1,4 +1,4 @@
-import type { LlmRequest } from '../contracts/llm.ts';
+import type { LlmRequest, Thinking } from '../contracts/llm.ts';
 
 export type ThinkingEffort = 'low' | 'medium' | 'high';
 
@@ -13,12 +13,17 @@ export interface ThinkingWish {
 
 /** What the request's settings and, in mode `auto`, the words of its last user message ask for. */
 export function thinkingWish({ thinking, messages }: Pick<LlmRequest, 'thinking' | 'messages'>): ThinkingWish {
-  const own = thinking.effort === undefined ? {} : { effort: thinking.effort };
-  if (thinking.mode === 'off') return { wanted: 'no' };
-  if (thinking.mode === 'on') return { wanted: 'yes', ...own };
-  const words = thinkingWords(lastUserText(messages));
-  if (words === 'none') return { wanted: 'no' };
-  return words === undefined ? { wanted: 'unsaid', ...own } : { wanted: 'yes', effort: words, ...own };
+  const { mode, effort } = thinking.mode === 'auto' ? thinkingAsked(lastUserText(messages)) : thinking;
+  const own = thinking.effort ?? effort;
+  if (mode === 'off') return { wanted: 'no' };
+  return { wanted: mode === 'on' ? 'yes' : 'unsaid', ...(own === undefined ? {} : { effort: own }) };
+}
+
+/** What a user's words ask of the model's own thinking; where they say nothing it is left to the model. */
+export function thinkingAsked(text: string): Thinking {
+  const words = thinkingWords(text);
+  if (words === undefined) return { mode: 'model' };
+  return words === 'none' ? { mode: 'off' } : { mode: 'on', effort: words };
 }
 
 /** The least that providers with budgets take. */

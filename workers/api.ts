@@ -26,7 +26,11 @@ export async function startApi(foundation: Foundation): Promise<Role> {
       client,
       database,
       webUrl,
-      defaults: { stepTimeoutMs, nodeWaitMs },
+      defaults: {
+        stepTimeoutMs,
+        nodeWaitMs,
+        reasoning: { strategy: config.llm.reasoning, limits: config.llm.reasoningLimits },
+      },
       chooseModels: (wish, fallback) => models.choose(wish, fallback),
     }),
     chats: createChatControl({ client, database, webUrl, chooseModels: (wish) => models.choose(wish, []) }),

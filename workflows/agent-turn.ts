@@ -1,12 +1,17 @@
 import { CancellationScope, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { createAgentActivities } from '../activities/agent.ts';
-import type { Attachment } from '../contracts/attachment.ts';
 import type { JobEventData } from '../contracts/event.ts';
+import type { Thinking } from '../contracts/llm.ts';
+import type { StrategyName } from '../contracts/reasoning.ts';
 import type { AgentTurnInput, AgentTurnResult, OpenedTurn } from '../contracts/workflow.ts';
+import { chooseStrategy } from '../llm/reasoning/choose-strategy.ts';
+import { isWhole, type ReasoningAnswer } from '../llm/reasoning/reasoner.ts';
+import { thinkingAsked } from '../llm/thinking.ts';
 import { proxyActivities } from './activities.ts';
 import * as messages from './messages.ts';
 import { ModelCalls } from './model-calls.ts';
 import { PauseGate } from './pause-gate.ts';
+import { type Talk, TurnReasoner } from './reasoning.ts';
 import { finishHandlers } from './steps.ts';
 import { ToolCalls } from './tool-calls.ts';
 import { TurnState } from './turn-state.ts';
@@ -16,8 +21,6 @@ const { openTurn, addUserMessage, sayInJob } = proxyActivities<ReturnType<typeof
   startToCloseTimeout: '5m',
   retry: { initialInterval: '200ms', maximumInterval: '10s' },
 });
-const emptyAnswersInARow = 3;
-
 /** One turn of an agent: the model is asked, its tool calls are answered, until it is done. The conversation and the workspace are hashes. */
 export async function agentTurn(input: AgentTurnInput): Promise<AgentTurnResult> {
   const turn = new AgentTurn(input);
@@ -35,6 +38,8 @@ class AgentTurn {
   private head = '';
   private snapshot: string;
   private text = '';
+  /** What the user's words ask of the model's own thinking. */
+  private thinking: Thinking;
   private readonly gate = new PauseGate();
   private readonly scope = new CancellationScope();
   private stopped = false;
@@ -43,6 +48,7 @@ class AgentTurn {
   constructor(input: AgentTurnInput) {
     this.input = input;
     this.snapshot = input.snapshot;
+    this.thinking = input.reasoning?.thinking ?? { mode: 'model' };
     this.state = new TurnState(input.permissions);
     const { job, title, models, budget } = input;
     this.calls = new ModelCalls({
@@ -60,11 +66,7 @@ class AgentTurn {
 
   async run(): Promise<AgentTurnResult> {
     try {
-      const status = await this.scope.run(() => this.work());
-      if (status === 'limit')
-        await this.note(`${this.input.title}: ended after ${this.input.maxModelCalls} calls of the model`);
-      if (status === 'refused') await this.note(`${this.input.title}: ${this.calls.model} declined to answer`);
-      return this.result(status);
+      return this.result(await this.scope.run(() => this.work()));
     } catch (error) {
       if (isCancellation(error) && this.stopped) return this.result('stopped');
       throw error;
@@ -96,34 +98,71 @@ class AgentTurn {
       },
       this.opened.commands,
     );
-    let empty = 0;
-    for (let calls = 0; calls < this.input.maxModelCalls; calls += 1) {
-      await this.gate.pass();
-      await this.takeSteering();
-      const answer = await this.calls.ask({ spec: this.opened.spec, head: this.head, snapshot: this.snapshot });
-      this.head = answer.head;
-      if (answer.text) this.text = answer.text;
-      this.show();
-      if (answer.stopReason === 'tool-calls') {
-        empty = 0;
-        await this.useTools();
-        continue;
-      }
-      if (answer.stopReason === 'refusal') return 'refused';
-      if (answer.stopReason === 'max-tokens') {
-        await this.say('Your answer was cut off at its length limit. Go on exactly where it ended.');
-        continue;
-      }
-      if (answer.text === '' && (empty += 1) < emptyAnswersInARow) {
-        await this.say(
-          'Your answer was empty. Go on with the task, or say what you have done and that you are finished.',
-        );
-        continue;
-      }
-      // Something said while it was answering still counts.
-      if (!this.state.hasSteering()) return 'done';
+    return await this.think();
+  }
+
+  /** Asks, uses tools and asks again, in the way that was chosen, until it is done and nobody has said anything more. */
+  private async think(): Promise<AgentTurnResult['status']> {
+    const { opened, gate, calls, input } = this;
+    const reasoner = new TurnReasoner({
+      spec: opened.spec,
+      calls,
+      gate,
+      maxCalls: input.maxModelCalls,
+      carriesOut: input.permissions.mode !== 'plan',
+      identity: () => this.identity(),
+      event: (data) => this.event(data),
+      snapshot: () => this.snapshot,
+      thinking: () => this.thinking,
+      hear: (talk) => this.hear(talk),
+      answered: (talk, text) => this.answered(talk, text),
+      useTools: (talk) => this.useTools(talk),
+    });
+    const strategy = await this.chooseStrategy();
+    let result = await reasoner.reason(strategy, input.reasoning?.limits ?? {}, { head: this.head, heard: 0 });
+    // Something said while it was answering still counts.
+    while (isWhole(result) && this.state.timesSteered > result.after.heard)
+      result = await reasoner.reason('direct', {}, result.after);
+    this.answered(result.after, result.text);
+    return await this.statusOf(result.stopReason);
+  }
+
+  private async chooseStrategy(): Promise<StrategyName> {
+    const { reasoning, tools, title } = this.input;
+    if (!reasoning) return 'direct';
+    const { purpose, failedAttempts } = reasoning;
+    const { modelThinks } = this.opened;
+    const { strategy, reason } = chooseStrategy(reasoning, {
+      purpose,
+      failedAttempts,
+      modelThinks,
+      thinking: this.thinking.mode,
+      tools: tools.length > 0,
+    });
+    if (strategy !== 'direct') await this.event({ type: 'reasoning.chosen', ...this.identity(), strategy, reason });
+    if (strategy === 'extended-thinking' && !modelThinks)
+      await this.note(`${title}: ${this.calls.model} is not known to think by itself, and is asked as it is`);
+    return strategy;
+  }
+
+  private async statusOf(stopReason: ReasoningAnswer<Talk>['stopReason']): Promise<AgentTurnResult['status']> {
+    const { title, maxModelCalls } = this.input;
+    switch (stopReason) {
+      case 'refusal':
+        await this.note(`${title}: ${this.calls.model} declined to answer`);
+        return 'refused';
+      case 'limit':
+        await this.note(`${title}: ended after ${maxModelCalls} calls of the model`);
+        return 'limit';
+      case 'max-tokens':
+      case 'context':
+        await this.note(`${title}: ended, because ${this.calls.model} reached its length limit again and again`);
+        return 'limit';
+      case 'end':
+      case 'stop-sequence':
+      case 'tool-calls':
+        return 'done';
     }
-    return 'limit';
   }
 
   private listen(): void {
@@ -159,20 +198,26 @@ class AgentTurn {
     };
   }
 
+  private answered({ head }: Talk, text: string): void {
+    this.head = head;
+    if (text) this.text = text;
+    this.show();
+  }
+
   /** Answers the calls of the last message. */
-  private async useTools(): Promise<void> {
-    const { head, snapshot } = this;
-    const after = await this.tools.answer({ head, snapshot }, (moved) => (this.snapshot = moved));
+  private async useTools({ head, heard }: Talk): Promise<Talk> {
+    const after = await this.tools.answer({ head, snapshot: this.snapshot }, (moved) => (this.snapshot = moved));
     this.head = after.head;
+    return { head: after.head, heard };
   }
 
-  private async takeSteering(): Promise<void> {
-    const said = this.state.takeSteering();
-    if (said) await this.say(said.text, said.attachments);
-  }
-
-  private async say(text: string, attachments: Attachment[] = []): Promise<void> {
-    this.head = await addUserMessage({ head: this.head, snapshot: this.snapshot, text, attachments });
+  private async hear(talk: Talk): Promise<Talk> {
+    const said = this.state.steeringAfter(talk.heard);
+    if (!said) return talk;
+    const heard = this.state.timesSteered;
+    const asked = thinkingAsked(said.text);
+    if (asked.mode !== 'model') this.thinking = asked;
+    return { head: await addUserMessage({ head: talk.head, snapshot: this.snapshot, ...said }), heard };
   }
 
   private identity(): { turn: string; title: string } {

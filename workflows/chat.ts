@@ -13,7 +13,9 @@ import type { createSourceActivities } from '../activities/sources.ts';
 import type { PermissionRule } from '../contracts/agent.ts';
 import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobResult } from '../contracts/job.ts';
+import type { Reasoning } from '../contracts/reasoning.ts';
 import type { AgentTurnResult, ChatInput, ChatSoFar, Published } from '../contracts/workflow.ts';
+import { thinkingAsked } from '../llm/thinking.ts';
 import { proxyActivities } from './activities.ts';
 import { ChatState } from './chat-state.ts';
 import { runChildTurn, type TurnHandle } from './child-turn.ts';
@@ -55,6 +57,7 @@ class Chat {
   private readonly ledger: Ledger;
   private readonly rules: PermissionRule[];
   private model: string;
+  private reasoning: Reasoning;
   private turns: number;
   private child: TurnHandle | null = null;
   private stopping = false;
@@ -70,6 +73,7 @@ class Chat {
     this.ledger = new Ledger(soFar?.budget ?? request.budget ?? {});
     this.rules = [...(soFar?.rules ?? request.permissions?.rules ?? [])];
     this.model = soFar?.model ?? request.model!;
+    this.reasoning = soFar?.reasoning ?? request.reasoning ?? {};
     this.turns = soFar?.turns ?? 0;
     this.listen();
   }
@@ -144,6 +148,7 @@ class Chat {
   private async answer(message: ChatMessage): Promise<void> {
     const { state, progress } = this;
     this.model = message.model ?? this.model;
+    this.reasoning = { ...this.reasoning, ...message.reasoning };
     await progress.say({ type: 'chat.asked', messageId: message.id, text: message.text.slice(0, textInEvents) });
     let result: AgentTurnResult | undefined;
     let failed = '';
@@ -193,6 +198,7 @@ class Chat {
           commit: state.imported!.commit,
           maxModelCalls: mostModelCalls,
           depth: 0,
+          reasoning: { ...this.reasoning, purpose: 'chat', failedAttempts: 0, thinking: thinkingAsked(text) },
         },
         {
           summary: text.replace(/\s+/g, ' '),
@@ -230,8 +236,9 @@ class Chat {
     const { jobId, project, request } = this.input;
     const { imported, points, heard } = this.state;
     if (!imported || points.length === 0) return { jobId, project, request };
-    const { model, rules, turns, spent } = this;
-    const soFar: ChatSoFar = { imported, points, heard, model, rules, turns, budget: this.ledger.left(), spent };
+    const { model, reasoning, rules, turns, spent } = this;
+    const said = { points, heard, model, reasoning, rules, turns };
+    const soFar: ChatSoFar = { imported, ...said, budget: this.ledger.left(), spent };
     return { jobId, project, request, soFar };
   }
 

@@ -3,7 +3,8 @@ import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
-import type { AgentTurnInput, AgentTurnResult, ModeInput, TaskOutcome } from '../contracts/workflow.ts';
+import type { AgentTurnInput, AgentTurnResult, ModeInput, TaskOutcome, TurnReasoning } from '../contracts/workflow.ts';
+import { thinkingAsked } from '../llm/thinking.ts';
 import { proxyActivities } from './activities.ts';
 import { repairPrompt } from './agent-prompts.ts';
 import { runChildTurn } from './child-turn.ts';
@@ -43,6 +44,10 @@ interface Ask {
   /** Output trees that its commands find beside the sources. */
   inputs?: SnapshotId[];
   readOnly?: boolean;
+  /** What it is for, as far as ways to think are chosen by it. Left out: to plan where it only reads, else to write code. */
+  purpose?: TurnReasoning['purpose'];
+  /** How often this was tried before and failed. */
+  failedAttempts?: number;
 }
 
 /** The agents of one mode: one conversation that goes on from turn to turn, and one budget. */
@@ -79,8 +84,13 @@ export class ModeAgents {
   }
 
   /** Lets an agent change the sources. What is to be built and tested is read anew from what came of it. */
-  async change(work: Work, title: string, prompt: string, inputs: SnapshotId[] = []): Promise<Work> {
-    const { snapshot } = await this.ask({ ...work, title, prompt, inputs });
+  async change(
+    work: Work,
+    title: string,
+    prompt: string,
+    more: Pick<Ask, 'inputs' | 'purpose' | 'failedAttempts'> = {},
+  ): Promise<Work> {
+    const { snapshot } = await this.ask({ ...work, title, prompt, ...more });
     if (snapshot === work.snapshot) return work;
     const { project, request } = this.input;
     return { snapshot, plan: (await analyseProject({ project, snapshot, request })).plan };
@@ -98,7 +108,11 @@ export class ModeAgents {
       if (outcomes.every((outcome) => outcome.succeeded)) break;
       const failures = await quoteTaskFailures({ project: this.input.project, outcomes });
       const inputs = outcomes.flatMap((outcome) => outcome.outputs ?? []);
-      const mended = await this.change(work, `Mend the ${what}`, repairPrompt(what, failures), inputs);
+      const mended = await this.change(work, `Mend the ${what}`, repairPrompt(what, failures), {
+        inputs,
+        purpose: 'repair',
+        failedAttempts: repairs,
+      });
       if (mended.snapshot === work.snapshot) break;
       work = mended;
       outcomes = await run(work);
@@ -134,6 +148,12 @@ export class ModeAgents {
           commit: this.input.source?.commit ?? null,
           maxModelCalls: mostModelCalls,
           depth: 0,
+          reasoning: {
+            ...request.reasoning,
+            purpose: work.purpose ?? (work.readOnly ? 'plan' : 'code'),
+            failedAttempts: work.failedAttempts ?? 0,
+            thinking: thinkingAsked(request.goal),
+          },
         },
         {
           started: (child) => {

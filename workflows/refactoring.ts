@@ -96,7 +96,7 @@ class Refactoring {
     const { request, source } = this.input;
     if (!this.agents.atHand || source === undefined || this.work.snapshot === source.snapshot) return false;
     const title = 'Review of the change';
-    const changed = await this.agents.change(this.work, title, reviewPrompt(request.goal));
+    const changed = await this.agents.change(this.work, title, reviewPrompt(request.goal), { purpose: 'review' });
     if (changed.snapshot === this.work.snapshot) this.told.push(`${title}: nothing to change`);
     else await this.judge(changed, title);
     return true;

@@ -183,8 +183,10 @@ export class ToolCalls {
     const turn = `${workflowInfo().workflowId}/${(this.children += 1)}`;
     const { permissions } = state;
     const own = { title, prompt, attachments: [], head: null, snapshot, permissions, depth: input.depth + 1 };
+    // How the whole is to be thought about was not said of its parts.
+    const reasoning = input.reasoning && { ...input.reasoning, strategy: 'direct' as const };
     try {
-      const child = await runChildTurn(calls.ledger, turn, { ...input, ...own });
+      const child = await runChildTurn(calls.ledger, turn, { ...input, ...own, ...(reasoning ? { reasoning } : {}) });
       return {
         callId,
         type: 'delegate',

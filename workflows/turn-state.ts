@@ -2,7 +2,7 @@ import type { Attachment } from '../contracts/attachment.ts';
 import type { CallOutcome, PendingCall, PermissionRule, Permissions } from '../contracts/agent.ts';
 
 /** What a user says while the agent works, with the files given along. */
-interface Said {
+export interface Said {
   text: string;
   attachments: Attachment[];
 }
@@ -12,7 +12,7 @@ export class TurnState {
   permissions: Permissions;
   pending: PendingCall | null = null;
   private readonly outcomes = new Map<string, CallOutcome>();
-  private steering: Said[] = [];
+  private readonly steering: Said[] = [];
   /** What was allowed from now on. */
   readonly allowed: PermissionRule[] = [];
 
@@ -45,16 +45,18 @@ export class TurnState {
     this.steering.push({ text, attachments });
   }
 
-  hasSteering(): boolean {
-    return this.steering.length > 0;
+  /** How often something was said so far. */
+  get timesSteered(): number {
+    return this.steering.length;
   }
 
-  /** What was said since the last time; undefined when nothing was. */
-  takeSteering(): Said | undefined {
-    if (this.steering.length === 0) return undefined;
-    const text = this.steering.map((said) => said.text).join('\n\n');
-    const attachments = this.steering.flatMap((said) => said.attachments);
-    this.steering = [];
-    return { text, attachments };
+  /** What was said after the first `heard` times; undefined when nothing was. */
+  steeringAfter(heard: number): Said | undefined {
+    const news = this.steering.slice(heard);
+    if (news.length === 0) return undefined;
+    return {
+      text: news.map((said) => said.text).join('\n\n'),
+      attachments: news.flatMap((said) => said.attachments),
+    };
   }
 }

@@ -9,7 +9,14 @@ import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
 import { requireJob } from '../require-job.ts';
 
-const querySchema = eventQuerySchema.extend({ limit: z.coerce.number().int().min(1).max(1000).default(500) });
+const querySchema = eventQuerySchema.extend({
+  limit: z.coerce.number().int().min(1).max(1000).default(500),
+  /** Of a page: types of events, with commas between them. */
+  types: z
+    .string()
+    .transform((text) => text.split(','))
+    .optional(),
+});
 
 /** A page of events as JSON, or with `Accept: text/event-stream` all that are and will be. */
 export function eventRoutes({ database, logger }: ApiDeps, feed: JobFeed, timings: StreamTimings): Router {
@@ -21,7 +28,7 @@ export function eventRoutes({ database, logger }: ApiDeps, feed: JobFeed, timing
       const query = parseInput(querySchema, request.query);
       response.vary('Accept');
       if (request.accepts(['application/json', 'text/event-stream']) !== 'text/event-stream') {
-        response.json({ events: await readEvents(database, jobId, query.after, query.limit) });
+        response.json({ events: await readEvents(database, jobId, query.after, query.limit, query.types) });
         return;
       }
       // A browser that connects again sends the address it had at first, and this.

@@ -28,7 +28,7 @@ export interface JobControlOptions {
   /** Address of a workflow in the Web UI. */
   webUrl(workflowId: string): string | null;
   /** What a request gets that does not say otherwise. */
-  defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs'>>;
+  defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs' | 'reasoning'>>;
   /** The models of a job by what was wished for; see ModelService. */
   chooseModels(wish: string | null | undefined, fallback?: readonly string[]): Promise<string[]>;
 }
@@ -74,7 +74,9 @@ export function createJobControl(options: JobControlOptions): JobControl {
 
   return {
     async start(asked) {
-      const request = await withModels({ ...defaults, user: osUser(), ...asked }, chooseModels);
+      const limits = { ...defaults.reasoning.limits, ...asked.reasoning?.limits };
+      const reasoning = { ...defaults.reasoning, ...asked.reasoning, limits };
+      const request = await withModels({ ...defaults, user: osUser(), ...asked, reasoning }, chooseModels);
       const jobId = jobIdFor(request);
       const project = projectIdFor(request.source);
       const input: DevJobInput = { jobId, project, request };
@@ -143,7 +145,7 @@ async function tellTurn(client: Client, turn: string, message: AgentMessage): Pr
 
 /** Without a goal there is nothing to ask a model for. */
 async function withModels(request: JobRequest, choose: JobControlOptions['chooseModels']): Promise<JobRequest> {
-  const { model, fallbackModels, ...rest } = request;
+  const { model, fallbackModels, reasoning, ...rest } = request;
   const isChat = request.kind === 'chat';
   const [first, ...others] = request.goal === '' && !isChat ? [] : await choose(model, fallbackModels);
   if (first === undefined && isChat)
@@ -152,7 +154,12 @@ async function withModels(request: JobRequest, choose: JobControlOptions['choose
       'a chat needs a model: give a provider a key (e.g. ANTHROPIC_API_KEY) or log in to one ("helix login"), and name a model when there are several',
     );
   if (first === undefined) return rest;
-  return { ...rest, model: first, ...(others.length > 0 ? { fallbackModels: others } : {}) };
+  return {
+    ...rest,
+    ...(reasoning ? { reasoning } : {}),
+    model: first,
+    ...(others.length > 0 ? { fallbackModels: others } : {}),
+  };
 }
 
 /** Starts the workflow of a job or a chat. False when it was started before. */

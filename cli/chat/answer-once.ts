@@ -13,7 +13,11 @@ export async function answerOnce(chat: Chat, text: string, json: boolean): Promi
   process.once('SIGINT', () => detach.abort());
   process.stderr.write(`${chatId}: "helix chat --resume ${chatId}" goes on with it\n`);
   try {
-    const { type: _, ...answered } = await exchange(
+    const {
+      type: _,
+      wasTold: __,
+      ...answered
+    } = await exchange(
       chat,
       text,
       {

@@ -2,6 +2,8 @@ import { isAbsolute } from 'node:path';
 import { chatUndoSchema } from '../../contracts/chat.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { Checkpoint } from '../../contracts/job.ts';
+import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
+import { parseReasoning } from '../job/agent-options.ts';
 import { usageOf } from '../job/usage-of.ts';
 import { cleanLine } from '../text/clean.ts';
 import { colourPatch } from '../text/colour-patch.ts';
@@ -100,6 +102,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
       const { providers } = await chat.client.listModels();
       const models = providers.filter(({ configured }) => configured).flatMap((provider) => provider.models);
       return models.map(({ provider, id }) => `${provider}/${id}`).join('\n') || 'no provider is configured';
+    },
+  },
+  reasoning: {
+    usage: '/reasoning strategy',
+    summary: `from the next message on, come to answers by one of: ${reasoningChoiceSchema.options.join(', ')}`,
+    run(chat, [name = '']) {
+      chat.reasoning = parseReasoning('/reasoning', name);
+      return Promise.resolve(`${chat.reasoning} from the next message on`);
     },
   },
   cost: {

@@ -3,6 +3,7 @@ import type { HelixClient } from '../../client/client.ts';
 import type { AnswerPiece } from '../../contracts/api.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { JobEvent, JobEventData } from '../../contracts/event.ts';
+import type { ReasoningChoice } from '../../contracts/reasoning.ts';
 import { jobEnded } from './job-ended.ts';
 
 export interface Chat {
@@ -10,13 +11,15 @@ export interface Chat {
   chatId: string;
   /** Answers the next message and those after it. */
   model?: string;
+  /** How the next message and those after it are answered. */
+  reasoning?: ReasoningChoice;
 }
 
 export type Answered = Extract<JobEventData, { type: 'chat.answered' }>;
 
 interface Listener {
   event(event: JobEvent): void | Promise<void>;
-  /** A piece of an answer as it comes. */
+  /** A piece of an answer as it comes; not of steps of reasoning, of which several come at once. */
   piece?(piece: AnswerPiece): void;
   /** The stack is away and is tried again. */
   away?(): void;
@@ -24,27 +27,42 @@ interface Listener {
 
 /**
  * Says something in a chat and follows it until it is answered, however often the stack goes away meanwhile. Returns the end, with all that the
- * agent said last. Throws the signal's reason when aborted: the agent then goes on.
+ * agent said last, and whether the listener was told it piece by piece. Throws the signal's reason when aborted: the agent then goes on.
  */
 export async function exchange(
   chat: Chat,
   text: string,
   listener: Listener,
   signal: AbortSignal,
-): Promise<Answered & { said: string }> {
-  const { client, chatId, model } = chat;
+): Promise<Answered & { said: string; wasTold: boolean }> {
+  const { client, chatId, model, reasoning } = chat;
   const id = randomUUID();
   const { lastSeq: after } = await client.getJob(chatId);
-  await client.say(chatId, { id, text, ...(model === undefined ? {} : { model }) });
-  let said = '';
-  let answer: Promise<string> | undefined;
+  await client.say(chatId, {
+    id,
+    text,
+    ...(model === undefined ? {} : { model }),
+    ...(reasoning === undefined ? {} : { reasoning: { strategy: reasoning } }),
+  });
+  const following = new Map<string, Promise<string>>();
+  const answers: { said: string; wasTold: boolean }[] = [];
   const events = client.watchJob(chatId, { after, signal, onRetry: () => listener.away?.() });
   for await (const event of events) {
     const { data } = event;
-    if (data.type === 'model.asked') answer = followed(chat, data.callId, listener, signal);
-    if (data.type === 'model.answered') said = (await answer) || data.text;
+    if (data.type === 'model.asked') {
+      const told = data.step === undefined ? listener : undefined;
+      following.set(data.callId, followed(chat, data.callId, told, signal));
+    }
+    if (data.type === 'model.answered') {
+      const said = (await following.get(data.callId)) || data.text;
+      answers.push({ said, wasTold: data.step === undefined });
+    }
     await listener.event(event);
-    if (data.type === 'chat.answered' && data.messageId === id) return { ...data, said: said || data.text };
+    if (data.type === 'chat.answered' && data.messageId === id) {
+      // The last words are not always the answer: a critique may have come after it.
+      const answer = answers.findLast(({ said }) => said.trim().startsWith(data.text.trim()));
+      return { ...data, said: answer?.said || data.text, wasTold: answer?.wasTold ?? false };
+    }
   }
   throw jobEnded(await client.getJob(chatId));
 }
@@ -53,7 +71,7 @@ export async function exchange(
 async function followed(
   { client, chatId }: Chat,
   callId: string,
-  listener: Listener,
+  listener: Listener | undefined,
   signal: AbortSignal,
 ): Promise<string> {
   let text = '';
@@ -61,7 +79,7 @@ async function followed(
     for await (const piece of client.followAnswer(chatId, callId, { signal })) {
       if (piece.type === 'restarted') text = '';
       if (piece.type === 'text') text += piece.text;
-      listener.piece?.(piece);
+      listener?.piece?.(piece);
     }
     return text;
   } catch (error) {

@@ -29,6 +29,8 @@ export class ChatPrompt {
   #wasInterrupted = false;
   /** Whether the cursor stands behind words of the agent. */
   #isMidLine = false;
+  /** Whether the last of them were thoughts. */
+  #isThinking = false;
 
   constructor(chat: Chat) {
     this.#chat = { ...chat, applied: 'c0' };
@@ -76,13 +78,14 @@ export class ChatPrompt {
   async #say(text: string): Promise<void> {
     this.#isWorking = true;
     try {
-      const { status } = await exchange(
+      const { status, said, wasTold } = await exchange(
         this.#chat,
         text,
         {
           event: (event) => this.#event(event),
           piece: (piece) => {
             if (piece.type === 'text') this.#words(piece.text);
+            if (piece.type === 'thinking') this.#thought(piece.text);
             if (piece.type === 'restarted') this.#print(style('dim', '(told anew)'));
           },
           away: () => this.#print(style('dim', 'the stack is away; the agent goes on when it is back')),
@@ -90,6 +93,8 @@ export class ChatPrompt {
         this.#leave.signal,
       );
       delete this.#chat.model;
+      delete this.#chat.reasoning;
+      if (!wasTold && said !== '') this.#print(clean(said).trimEnd());
       if (status === 'limit') this.#print(style('yellow', 'it has made as many calls as it may for one message'));
     } finally {
       this.#isWorking = false;
@@ -102,7 +107,9 @@ export class ChatPrompt {
     const { data } = event;
     if (data.type === 'agent.asks') return await this.#decide(data);
     if (data.type === 'model.answered' && this.#isMidLine) this.#print('');
-    const line = unsaid.has(data.type) ? undefined : describeEvent(event);
+    // Steps of reasoning are not told as they come, since several may come at once.
+    const isUnsaid = unsaid.has(data.type) && !(data.type === 'model.answered' && data.step !== undefined);
+    const line = isUnsaid ? undefined : describeEvent(event);
     if (line !== undefined) this.#print(line);
   }
 
@@ -198,8 +205,20 @@ export class ChatPrompt {
   }
 
   #words(text: string): void {
-    const shown = clean(text);
-    process.stdout.write(shown);
+    if (this.#isThinking && this.#isMidLine) this.#print('');
+    this.#isThinking = false;
+    this.#write(clean(text));
+  }
+
+  /** What the model thinks before it speaks. */
+  #thought(text: string): void {
+    if (!this.#isThinking && this.#isMidLine) this.#print('');
+    this.#isThinking = true;
+    this.#write(clean(text), (shown) => style('dim', shown));
+  }
+
+  #write(shown: string, styled = (text: string): string => text): void {
+    process.stdout.write(styled(shown));
     if (shown !== '') this.#isMidLine = !shown.endsWith('\n');
   }
 

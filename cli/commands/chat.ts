@@ -6,13 +6,16 @@ import { isFinalJobStatus } from '../../contracts/derived.ts';
 import { answerOnce } from '../chat/answer-once.ts';
 import { ChatPrompt } from '../chat/prompt.ts';
 import { connectOrStart, type GlobalOptions } from '../connect.ts';
+import { parseReasoning } from '../job/agent-options.ts';
 import { buildRequest } from '../job/build-request.ts';
+import { reasoningHelp } from '../job/request-options.ts';
 
 interface Options extends GlobalOptions {
   repo?: string;
   ref?: string;
   model?: string;
   fallback?: string;
+  reasoning?: string;
   permissions?: string;
   allow: string[];
   deny: string[];
@@ -32,6 +35,7 @@ export function configure(command: Command): void {
     .option('--resume <chat>', 'go on with a chat')
     .option('--model <provider/model>', 'the language model (default: the configured one)')
     .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
+    .option('--reasoning <strategy>', reasoningHelp)
     .option(
       '--permissions <mode>',
       'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
@@ -55,6 +59,9 @@ export function configure(command: Command): void {
         client,
         chatId,
         ...(options.resume !== undefined && options.model ? { model: options.model } : {}),
+        ...(options.resume !== undefined && options.reasoning
+          ? { reasoning: parseReasoning('--reasoning', options.reasoning) }
+          : {}),
       };
       process.exitCode = isInteractive
         ? await new ChatPrompt(spoken).run()

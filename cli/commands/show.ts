@@ -9,6 +9,7 @@ import { formatDuration } from '../text/duration.ts';
 import { describeUsage } from '../text/spending.ts';
 import { style, styledStatus } from '../text/style.ts';
 import { table } from '../text/table.ts';
+import { describeReasoning, type ReasoningEvent, readReasoning } from '../view/reasoning.ts';
 import { describeResult } from '../view/summary.ts';
 
 export function configure(command: Command): void {
@@ -17,13 +18,22 @@ export function configure(command: Command): void {
     .option('--json', 'print the job and its steps as one JSON object')
     .action(async (jobId: string, { json }: { json?: boolean }, self: Command) => {
       const client = await connect(self.optsWithGlobals<GlobalOptions>());
-      const [job, steps] = await Promise.all([client.getJob(jobId), client.listSteps(jobId)]);
-      if (json) printJson({ ...job, steps });
-      else process.stdout.write(describeJob(job, await usageOf(client, jobId), steps));
+      const [job, steps, reasoning] = await Promise.all([
+        client.getJob(jobId),
+        client.listSteps(jobId),
+        readReasoning(client, jobId),
+      ]);
+      if (json) printJson({ ...job, steps, reasoning });
+      else process.stdout.write(describeJob(job, await usageOf(client, jobId), steps, reasoning));
     });
 }
 
-function describeJob(job: JobView, usage: UsageTotal | undefined, steps: readonly StepView[]): string {
+function describeJob(
+  job: JobView,
+  usage: UsageTotal | undefined,
+  steps: readonly StepView[],
+  reasoning: readonly ReasoningEvent[],
+): string {
   const { source, goal, kind, modes: asked } = job.request;
   const facts = [
     ['job', style('bold', job.jobId)],
@@ -45,6 +55,7 @@ function describeJob(job: JobView, usage: UsageTotal | undefined, steps: readonl
   ];
   const parts = [facts.map(([name, text]) => `  ${style('dim', name!.padEnd(12))} ${text}\n`).join('')];
   if (steps.length > 0) parts.push(describeSteps(steps));
+  if (reasoning.length > 0) parts.push(describeReasoning(reasoning));
   if (job.checkpoints.length > 0) parts.push(describeCheckpoints(job));
   if (job.result) parts.push(describeResult(job, job.result, usage).trimStart());
   else if (usage) parts.push(`  ${style('dim', 'models'.padEnd(12))} ${describeUsage(usage)}\n`);

@@ -1,5 +1,6 @@
 import type { Budget, PermissionRule } from '../../contracts/agent.ts';
 import { HelixError } from '../../contracts/error.ts';
+import { type ReasoningChoice, reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 
 /** What is ruled, whatever tool does it, and what stands behind the `:`. */
 const subjects = {
@@ -22,6 +23,16 @@ export function parseRule(option: string, decision: PermissionRule['decision'], 
   throw new HelixError(
     'usage.invalid',
     `${option} takes WHAT:PATTERN with read, edit, run or fetch for WHAT, e.g. "run:npm *", "edit:src/**", "fetch:example.com", or the name of a tool: "${text}" is neither`,
+  );
+}
+
+/** `where` is the option or command that named it. Throws `usage.invalid`. */
+export function parseReasoning(where: string, name: string): ReasoningChoice {
+  const strategy = reasoningChoiceSchema.safeParse(name);
+  if (strategy.success) return strategy.data;
+  throw new HelixError(
+    'usage.invalid',
+    `${where} takes one of ${reasoningChoiceSchema.options.join(', ')}, not "${name}"`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 import type { GlobalOptions } from '../connect.ts';
 
 /** The options of `run` and `start` as commander gives them. */
@@ -16,6 +17,7 @@ export interface RequestOptions extends GlobalOptions {
   /** False for --no-model. */
   model?: string | false;
   fallback?: string;
+  reasoning?: string;
   permissions?: string;
   allow: string[];
   deny: string[];
@@ -28,6 +30,8 @@ export interface RequestOptions extends GlobalOptions {
   detach?: boolean;
   json?: boolean;
 }
+
+export const reasoningHelp = `how the agent comes to its answers: ${reasoningChoiceSchema.options.join(', ')} (default: the configured one, which is direct)`;
 
 const collect = (value: string, before: string[]) => [...before, value];
 
@@ -47,6 +51,7 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
     .option('--model <provider/model>', 'the language model for the goal (default: the configured one)')
     .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
     .option('--no-model', 'ask no model, only do what needs none')
+    .option('--reasoning <strategy>', reasoningHelp)
     .option(
       '--permissions <mode>',
       'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',

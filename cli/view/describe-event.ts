@@ -43,7 +43,11 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
     case 'model.asked':
       return data.attempt > 1 ? style('dim', `${cleanLine(data.title)}: ${data.model} is asked again`) : undefined;
     case 'model.answered':
-      return `${cleanLine(data.title)}: ${cleanLine(data.text) || 'uses its tools'} ${style('dim', describeCall(data))}`;
+      return `${describeAgent(data)}: ${cleanLine(data.text) || 'uses its tools'} ${style('dim', describeCall(data))}`;
+    case 'reasoning.chosen':
+      return style('dim', `${cleanLine(data.title)}: ${data.strategy} (${cleanLine(data.reason)})`);
+    case 'reasoning.step':
+      return `${describeAgent(data)}: ${cleanLine(data.outcome)}`;
     case 'tool.called':
       return style(data.isError ? 'yellow' : 'dim', `  ${cleanLine(data.summary)}`);
     case 'agent.asks':
@@ -63,6 +67,11 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
     case 'note':
       return style(noteColours[data.level], clean(data.message).trimEnd());
   }
+}
+
+/** Which agent at which work, and at which step of its reasoning. */
+function describeAgent({ title, step }: { title: string; step?: string | undefined }): string {
+  return cleanLine(step === undefined ? title : `${title}: ${step}`);
 }
 
 function describeCall(call: { model: string; inputTokens: number; outputTokens: number; usd: number | null }): string {

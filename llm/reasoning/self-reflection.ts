@@ -1,11 +1,7 @@
-import { isWhole } from './reasoner.ts';
-import type { Reasoner, ReasoningRecord, ReasoningResult } from './reasoner.ts';
+import { askWithTools } from './ask-with-tools.ts';
+import { isWhole, outcomeOf } from './reasoner.ts';
+import type { Reasoner, ReasoningResult } from './reasoner.ts';
 import { askForVerdict } from './verdict.ts';
-
-export interface ReflectionOptions {
-  /** Revisions at most. */
-  revisions: number;
-}
 
 const critiqueSchema = {
   type: 'object',
@@ -15,20 +11,22 @@ const critiqueSchema = {
 };
 
 const critiquePrompt =
-  'Review the answer above as a strict reviewer who did not write it: what is wrong, missing, unproven or more complicated than needed, measured by the request? ' +
-  'Accept it only when nothing has to be changed. Answer with a JSON object alone: {"accepted": true or false, "problems": [one sentence each]}.';
+  'Review the answer above, and what was done for it, as a strict reviewer who did not write it: what is wrong, missing, unproven or more complicated than needed, ' +
+  'measured by the request? Accept it only when nothing has to be changed. ' +
+  'Answer with a JSON object alone: {"accepted": true or false, "problems": [one sentence each]}.';
 
 /**
- * Drafts, has the draft criticised and revises it, until it is accepted or the revisions are used up. The result is the last draft; its conversation does not have the last
- * critique in it. A critique that cannot be read accepts nothing and revises nothing: the draft is handed on as `limit`.
+ * Drafts with the tools, has the draft criticised and revises it, until it is accepted or the revisions are used up. The result is the last draft; its conversation does
+ * not have the last critique in it. A critique that cannot be read accepts nothing and revises nothing: the draft is handed on as `limit`.
  */
 export async function selfReflection<Conversation>(
   reasoner: Reasoner<Conversation>,
   start: Conversation,
-  { revisions }: ReflectionOptions = { revisions: 2 },
+  { revisions = 2 }: { revisions?: number | undefined } = {},
 ): Promise<ReasoningResult<Conversation>> {
-  const steps: ReasoningRecord[] = [{ title: 'Draft' }];
-  let draft = await reasoner.ask({ title: 'Draft', after: start, tools: false });
+  const did = async (title: string, outcome: string): Promise<void> => reasoner.did?.({ title, outcome });
+  let draft = (await askWithTools(reasoner, { title: 'Draft', after: start })).answer;
+  await did('Draft', outcomeOf(draft));
   for (let round = 1; isWhole(draft); round++) {
     const title = `Critique ${round}`;
     const { answer, verdict } = await askForVerdict(
@@ -40,20 +38,21 @@ export async function selfReflection<Conversation>(
           : undefined,
     );
     if (!verdict) {
-      steps.push({ title, outcome: 'could not be read' });
-      return { ...draft, steps, ended: 'limit' };
+      await did(title, 'could not be read');
+      return { ...draft, ended: 'limit' };
     }
-    steps.push({ title, outcome: verdict.accepted ? 'accepted' : `problems found: ${verdict.problems}` });
-    if (verdict.accepted) return { ...draft, steps, ended: 'done' };
-    if (round > revisions) return { ...draft, steps, ended: 'limit' };
+    await did(title, verdict.accepted ? 'accepted' : `problems found: ${verdict.problems}`);
+    if (verdict.accepted) return { ...draft, ended: 'done' };
+    if (round > revisions) return { ...draft, ended: 'limit' };
     const revision = `Revision ${round}`;
-    draft = await reasoner.ask({
-      title: revision,
-      after: answer.after,
-      say: 'Now give the whole answer to the request again, with these problems mended. Do not mention the review.',
-      tools: false,
-    });
-    steps.push({ title: revision });
+    draft = (
+      await askWithTools(reasoner, {
+        title: revision,
+        after: answer.after,
+        say: 'Now mend these problems, and give the whole answer to the request again. Do not mention the review.',
+      })
+    ).answer;
+    await did(revision, outcomeOf(draft));
   }
-  return { ...draft, steps, ended: 'stopped' };
+  return { ...draft, ended: 'stopped' };
 }

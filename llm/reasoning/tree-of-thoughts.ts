@@ -1,28 +1,19 @@
+import type { ReasoningLimits } from '../../contracts/reasoning.ts';
 import { askWithTools } from './ask-with-tools.ts';
-import { isWhole } from './reasoner.ts';
-import type { Reasoner, ReasoningAnswer, ReasoningRecord, ReasoningResult } from './reasoner.ts';
+import { toolsUsed } from './progressive.ts';
+import { isWhole, outcomeOf } from './reasoner.ts';
+import type { Reasoner, ReasoningAnswer, ReasoningResult } from './reasoner.ts';
 import { askForVerdict } from './verdict.ts';
 
-export interface TreeOptions {
-  /** Thoughts tried after each that was kept. */
-  branches: number;
-  /** Thoughts kept at each level. */
-  keep: number;
-  /** Levels. */
-  depth: number;
-  /** Of 10: a thought with this score is gone on with alone. */
-  goodEnough: number;
-}
+export type TreeOptions = Required<Pick<ReasoningLimits, 'branches' | 'keep' | 'depth' | 'goodEnough'>>;
 
 interface Thought<Conversation> {
   /** `2.1`: the first thought after the second. */
   path: string;
   after: Conversation;
   score: number;
-  reason: string;
 }
 
-const defaults: TreeOptions = { branches: 3, keep: 2, depth: 2, goodEnough: 9 };
 const scoreSchema = {
   type: 'object',
   properties: { score: { type: 'number' }, reason: { type: 'string' } },
@@ -30,32 +21,41 @@ const scoreSchema = {
   additionalProperties: false,
 };
 
+const lookPrompt =
+  'Several approaches to the request will be compared. Do not answer yet and change nothing: use the tools to find out what every approach has to know, ' +
+  'then say in a few sentences what you found.';
+
 /**
- * Tries several approaches, has each scored from 0 to 10, goes on from the best to the next level and answers after the best of the last. Branches of a level are asked
- * at once. At most `keep * branches * 2 * depth + 1` calls (one more per verdict that cannot be read; such a thought scores 0).
+ * Looks around with the tools, tries several approaches, has each scored from 0 to 10, goes on from the best to the next level and carries out the best of the last.
+ * Branches of a level are asked at once. At most `mostTreeCalls` calls, without those after tools (one more per verdict that cannot be read; such a thought scores 0).
  */
 export async function treeOfThoughts<Conversation>(
   reasoner: Reasoner<Conversation>,
   start: Conversation,
-  given: Partial<TreeOptions> = {},
+  options: TreeOptions,
 ): Promise<ReasoningResult<Conversation>> {
-  const options = { ...defaults, ...given };
-  const steps: ReasoningRecord[] = [];
-  let kept: Thought<Conversation>[] = [{ path: '', after: start, score: 0, reason: '' }];
+  let kept: Thought<Conversation>[] = [{ path: '', after: start, score: 0 }];
+  if (reasoner.useTools) {
+    const title = 'Look around';
+    const { answer, calls } = await askWithTools(reasoner, { title, after: start, say: lookPrompt });
+    await reasoner.did?.({ title, outcome: isWhole(answer) ? toolsUsed(calls) : outcomeOf(answer) });
+    if (!isWhole(answer)) return { ...answer, ended: 'stopped' };
+    kept = [{ path: '', after: answer.after, score: 0 }];
+  }
   let best: Thought<Conversation> | undefined;
   let stopped: ReasoningAnswer<Conversation> | undefined;
 
   for (let level = 1; level <= options.depth; level++) {
-    const grown = await Promise.all(
+    const atOnce = kept.length * options.branches;
+    const grown = await allOf(
       kept.flatMap((thought) =>
-        Array.from({ length: options.branches }, (_, index) => grow(reasoner, thought, index + 1, options.branches)),
+        Array.from({ length: options.branches }, (_, index) =>
+          grow(reasoner, thought, { number: index + 1, of: options.branches, atOnce }),
+        ),
       ),
     );
     stopped = grown.find((one): one is ReasoningAnswer<Conversation> => 'stopReason' in one) ?? stopped;
     const thoughts = grown.filter((one): one is Thought<Conversation> => 'score' in one);
-    for (const thought of thoughts) {
-      steps.push({ title: `Approach ${thought.path}`, outcome: `score ${thought.score} of 10: ${thought.reason}` });
-    }
     if (thoughts.length === 0) break;
     // Stable: of equals the one that was thought of first.
     kept = thoughts.sort((a, b) => b.score - a.score).slice(0, options.keep);
@@ -63,38 +63,50 @@ export async function treeOfThoughts<Conversation>(
     if (best.score >= options.goodEnough) break;
   }
 
-  if (!best) return { ...stopped!, steps, ended: 'stopped' };
+  if (!best) return { ...stopped!, after: kept[0]!.after, ended: 'stopped' };
   const title = `Answer from approach ${best.path}`;
   const { answer } = await askWithTools(reasoner, {
     title,
     after: best.after,
     say: 'Of the approaches considered this one is taken. Carry it out and give the complete answer to the request.',
   });
-  return { ...answer, steps: [...steps, { title }], ended: isWhole(answer) ? 'done' : 'stopped' };
+  await reasoner.did?.({ title, outcome: outcomeOf(answer) });
+  return { ...answer, ended: isWhole(answer) ? 'done' : 'stopped' };
+}
+
+/** How many calls a tree can take, without those after tools. */
+export function mostTreeCalls({ branches, keep, depth }: TreeOptions, tools: boolean): number {
+  return (tools ? 2 : 1) + 2 * branches * (1 + (depth - 1) * Math.min(keep, branches));
 }
 
 /** One more thought and its score; the answer itself when it was no whole one. */
 async function grow<Conversation>(
   reasoner: Reasoner<Conversation>,
   parent: Thought<Conversation>,
-  number: number,
-  of: number,
+  { number, of, atOnce }: { number: number; of: number; atOnce: number },
 ): Promise<Thought<Conversation> | ReasoningAnswer<Conversation>> {
   const path = parent.path === '' ? `${number}` : `${parent.path}.${number}`;
+  const title = `Approach ${path}`;
   const thought = await reasoner.ask({
-    title: `Approach ${path}`,
+    title,
     after: parent.after,
     say: approachPrompt(parent.path !== '', number, of),
     tools: false,
+    aside: true,
+    atOnce,
     temperature: 0.8,
   });
-  if (!isWhole(thought)) return thought;
+  if (!isWhole(thought)) {
+    await reasoner.did?.({ title, outcome: outcomeOf(thought) });
+    return thought;
+  }
   const { verdict } = await askForVerdict(
     reasoner,
     {
       title: `Score approach ${path}`,
       after: thought.after,
       say: judgePrompt,
+      atOnce,
       temperature: 0,
       responseSchema: scoreSchema,
     },
@@ -103,7 +115,15 @@ async function grow<Conversation>(
         ? { score, reason: typeof reason === 'string' ? reason : '' }
         : undefined,
   );
-  return { path, after: thought.after, ...(verdict ?? { score: 0, reason: 'the judge gave no score' }) };
+  const { score, reason } = verdict ?? { score: 0, reason: 'the judge gave no score' };
+  await reasoner.did?.({ title, outcome: `score ${score} of 10${reason ? `: ${reason}` : ''}` });
+  return { path, after: thought.after, score };
+}
+
+/** Like `Promise.all`, but a failure waits until all have ended: what runs is never left behind. */
+async function allOf<T>(promises: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
 }
 
 // Branches do not see each other: the number is what keeps them apart.

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../contracts/llm.ts';
+import { isWhole } from './reasoner.ts';
 import type { ReasoningAnswer, Reasoner, ReasoningStep } from './reasoner.ts';
 
 /** What a judge says, read from JSON in its answer. */
@@ -9,18 +10,19 @@ export type VerdictReader<Verdict> = (json: { [key: string]: JsonValue }) => Ver
  */
 export async function askForVerdict<Conversation, Verdict>(
   reasoner: Reasoner<Conversation>,
-  step: Omit<ReasoningStep<Conversation>, 'tools'>,
+  step: Omit<ReasoningStep<Conversation>, 'tools' | 'aside'>,
   read: VerdictReader<Verdict>,
 ): Promise<{ answer: ReasoningAnswer<Conversation>; verdict: Verdict | undefined }> {
-  const answer = await reasoner.ask({ ...step, tools: false });
+  const answer = await reasoner.ask({ ...step, tools: false, aside: true });
   const verdict = readVerdict(answer.text, read);
-  if (verdict !== undefined) return { answer, verdict };
+  if (verdict !== undefined || !isWhole(answer)) return { answer, verdict };
   const again = await reasoner.ask({
     ...step,
     title: `${step.title}, again`,
     after: answer.after,
     say: 'That could not be read. Answer with the JSON object alone, in the form that was asked for.',
     tools: false,
+    aside: true,
   });
   return { answer: again, verdict: readVerdict(again.text, read) };
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import type { StopReason } from '../../contracts/llm.ts';
+import { strategySchema } from '../../contracts/reasoning.ts';
+import type { Reasoning, ReasoningLimits, StrategyName } from '../../contracts/reasoning.ts';
 import { chooseStrategy, reason } from '../../llm/reasoning/choose-strategy.ts';
-import type { ReasoningPolicy, ReasoningRequest, StrategyName } from '../../llm/reasoning/choose-strategy.ts';
+import type { ReasoningRequest } from '../../llm/reasoning/choose-strategy.ts';
 import type { Reasoner, ReasoningResult, ReasoningStep } from '../../llm/reasoning/reasoner.ts';
 
 type Talk = string[];
@@ -10,17 +12,27 @@ type Script = (step: ReasoningStep<Talk>) => string | { text: string; stopReason
 
 const verdict = (value: unknown): string => JSON.stringify(value);
 
+interface Scripted extends Reasoner<Talk> {
+  asked: ReasoningStep<Talk>[];
+  /** What was said to be done, as `title: outcome`. */
+  told: string[];
+  used: number;
+}
+
 /** A model that follows a script; its conversations are the lines that were said. */
-function scripted(script: Script, tools = false): Reasoner<Talk> & { asked: ReasoningStep<Talk>[]; used: number } {
-  const asked: ReasoningStep<Talk>[] = [];
-  const reasoner: Reasoner<Talk> & { asked: ReasoningStep<Talk>[]; used: number } = {
-    asked,
+function scripted(script: Script, tools = false): Scripted {
+  const reasoner: Scripted = {
+    asked: [],
+    told: [],
     used: 0,
     async ask(step) {
-      asked.push(step);
+      reasoner.asked.push(step);
       const said = script(step);
       const { text, stopReason } = typeof said === 'string' ? { text: said, stopReason: 'end' as const } : said;
       return { after: [...step.after, ...(step.say ? ['user'] : []), text], text, stopReason };
+    },
+    async did({ title, outcome }) {
+      reasoner.told.push(`${title}: ${outcome}`);
     },
   };
   if (tools) {
@@ -35,8 +47,8 @@ function scripted(script: Script, tools = false): Reasoner<Talk> & { asked: Reas
 const run = (
   strategy: StrategyName,
   reasoner: Reasoner<Talk>,
-  policy: ReasoningPolicy = {},
-): Promise<ReasoningResult<Talk>> => reason(strategy, policy, reasoner, ['goal']);
+  limits: ReasoningLimits = {},
+): Promise<ReasoningResult<Talk>> => reason(strategy, limits, reasoner, ['goal']);
 
 describe('chain of thought', () => {
   it('answers in the conversation that holds the steps', async () => {
@@ -78,14 +90,14 @@ describe('a tree of thoughts', () => {
     const result = await run('tree-of-thoughts', model);
     assert.deepEqual(result.after, ['goal', 'user', 'thought 3', 'user', 'thought 3.1', 'user', 'answer']);
     assert.equal(model.asked.length, 3 * 2 + 6 * 2 + 1);
-    assert.equal(result.steps.find(({ title }) => title === 'Approach 2')?.outcome, 'score 8 of 10: about 2');
+    assert.ok(model.told.includes('Approach 2: score 8 of 10: about 2'));
   });
 
   it('takes the first of equals', async () => {
     const model = scripted((step) =>
       step.title.startsWith('Score') ? verdict({ score: 5, reason: '' }) : judge(step),
     );
-    const result = await run('tree-of-thoughts', model, { tree: { depth: 1 } });
+    const result = await run('tree-of-thoughts', model, { depth: 1 });
     assert.equal(result.after[2], 'thought 1');
   });
 
@@ -104,16 +116,16 @@ describe('a tree of thoughts', () => {
       if (step.title === 'Score approach 2') return 'Well.\n```json\n{"score": 2, "reason": "has {braces}"}\n```';
       return step.title.startsWith('Score') ? verdict({ score: 11 }) : judge(step);
     });
-    const result = await run('tree-of-thoughts', model, { tree: { depth: 1 } });
+    const result = await run('tree-of-thoughts', model, { depth: 1 });
     assert.equal(result.after[2], 'thought 2');
-    assert.match(result.steps[0]!.outcome!, /score 0 of 10: the judge gave no score/);
-    assert.match(result.steps[1]!.outcome!, /has \{braces\}/);
+    assert.ok(model.told.includes('Approach 1: score 0 of 10: the judge gave no score'));
+    assert.ok(model.told.includes('Approach 2: score 2 of 10: has {braces}'));
   });
 
   it('goes on without thoughts that were refused, and stops when all were', async () => {
     const refused = { text: '', stopReason: 'refusal' as const };
     const one = scripted((step) => (step.title === 'Approach 2' ? refused : judge(step)));
-    assert.equal((await run('tree-of-thoughts', one, { tree: { depth: 1 } })).after[2], 'thought 3');
+    assert.equal((await run('tree-of-thoughts', one, { depth: 1 })).after[2], 'thought 3');
     const none = await run(
       'tree-of-thoughts',
       scripted(() => refused),
@@ -121,10 +133,35 @@ describe('a tree of thoughts', () => {
     assert.deepEqual([none.ended, none.stopReason], ['stopped', 'refusal']);
   });
 
+  it('looks around with tools before it thinks of approaches', async () => {
+    const model = scripted(
+      (step) => (step.title === 'Look around' ? { text: 'looking', stopReason: 'tool-calls' } : judge(step)),
+      true,
+    );
+    const result = await run('tree-of-thoughts', model, { depth: 1 });
+    assert.equal(result.after[3], 'result 1');
+    assert.equal(model.told[0], 'Look around: tools used once');
+    assert.ok(model.asked.slice(2, -1).every(({ tools, aside }) => !tools && aside));
+  });
+
+  it('waits for all branches of a level before it fails with one', async () => {
+    let ended = 0;
+    const model = scripted(judge);
+    const { ask } = model;
+    model.ask = async (step) => {
+      if (step.title === 'Approach 1') throw new Error('down');
+      for (let tick = 0; tick < 10; tick++) await Promise.resolve();
+      ended += 1;
+      return await ask(step);
+    };
+    await assert.rejects(run('tree-of-thoughts', model), /down/);
+    assert.equal(ended, 4);
+  });
+
   it('is made to fit the calls that are left', async () => {
     for (const calls of [5, 7, 12, 20, 40]) {
       const model = scripted(judge);
-      await run('tree-of-thoughts', model, { calls, tree: { goodEnough: 11 } });
+      await run('tree-of-thoughts', model, { calls, goodEnough: 11 });
       assert.ok(model.asked.length <= calls, `${model.asked.length} of ${calls}`);
     }
   });
@@ -141,17 +178,19 @@ describe('self-reflection', () => {
     assert.equal(result.text, 'revision 1');
     assert.equal(result.after.at(-1), 'revision 1');
     assert.equal(result.ended, 'done');
-    assert.deepEqual(
-      result.steps.map(({ title, outcome }) => outcome ?? title),
-      ['Draft', 'problems found: 2', 'Revision 1', 'accepted'],
-    );
+    assert.deepEqual(model.told, [
+      'Draft: done',
+      'Critique 1: problems found: 2',
+      'Revision 1: done',
+      'Critique 2: accepted',
+    ]);
   });
 
   it('ends at its limit with the last revision', async () => {
     const model = scripted(({ title }) =>
       title.startsWith('Critique') ? verdict({ accepted: false, problems: ['x'] }) : title,
     );
-    const result = await run('self-reflection', model, { reflection: { revisions: 3 } });
+    const result = await run('self-reflection', model, { revisions: 3 });
     assert.deepEqual([result.text, result.ended], ['Revision 3', 'limit']);
     assert.equal(model.asked.length, 1 + 3 * 2 + 1);
   });
@@ -188,8 +227,16 @@ describe('progressive reasoning', () => {
 
   it('makes a model answer that calls tools without end', async () => {
     const model = scripted(({ tools, title }) => (tools ? calling : title), true);
-    const result = await run('progressive', model, { progressive: { rounds: 2, callsPerRound: 3 } });
+    const result = await run('progressive', model, { rounds: 2, callsPerRound: 3 });
     assert.deepEqual([result.text, result.ended, model.used], ['Answer from what is known', 'limit', 6]);
+  });
+
+  it('leaves the tools to a model that has something to carry out when the rounds are used up', async () => {
+    const model = scripted(({ title }) => (title.endsWith('after tools') ? 'done' : calling), true);
+    model.carriesOut = true;
+    const result = await run('progressive', model, { rounds: 1, callsPerRound: 2 });
+    assert.equal(model.asked.at(-1)!.title, 'Carry out what remains, after tools');
+    assert.deepEqual([result.text, model.used], ['done', 2]);
   });
 
   it('offers no tools where there are none', async () => {
@@ -200,14 +247,7 @@ describe('progressive reasoning', () => {
 });
 
 describe('every strategy', () => {
-  const all: StrategyName[] = [
-    'direct',
-    'chain-of-thought',
-    'tree-of-thoughts',
-    'self-reflection',
-    'progressive',
-    'extended-thinking',
-  ];
+  const all = strategySchema.options;
   const script: Script = ({ title }) =>
     title.startsWith('Score')
       ? verdict({ score: 5, reason: 'x' })
@@ -226,7 +266,7 @@ describe('every strategy', () => {
 
   it('passes thinking on to the provider when it is the extended one', async () => {
     const model = scripted(() => 'x');
-    await run('extended-thinking', model, { thinking: { effort: 'high', budgetTokens: 5_000 } });
+    await reason('extended-thinking', {}, model, ['goal'], { effort: 'high', budgetTokens: 5_000 });
     assert.deepEqual(model.asked[0]!.thinking, { mode: 'on', effort: 'high', budgetTokens: 5_000 });
   });
 
@@ -250,21 +290,26 @@ describe('the strategy of a request', () => {
   const request = (more: Partial<ReasoningRequest> = {}): ReasoningRequest => ({
     purpose: 'code',
     modelThinks: false,
+    thinking: 'model',
     tools: false,
     failedAttempts: 0,
     ...more,
   });
-  const cases: [ReasoningPolicy, Partial<ReasoningRequest>, StrategyName][] = [
+  const auto = (limits: ReasoningLimits = {}): Reasoning => ({ strategy: 'auto', limits });
+  const cases: [Reasoning, Partial<ReasoningRequest>, StrategyName][] = [
+    [{}, { modelThinks: true, failedAttempts: 2 }, 'direct'],
     [{ strategy: 'tree-of-thoughts' }, { purpose: 'chat' }, 'tree-of-thoughts'],
-    [{}, { purpose: 'chat', modelThinks: true }, 'direct'],
-    [{}, { modelThinks: true }, 'extended-thinking'],
-    [{}, { modelThinks: true, failedAttempts: 2 }, 'tree-of-thoughts'],
-    [{ calls: 4 }, { modelThinks: true, failedAttempts: 2 }, 'extended-thinking'],
-    [{}, { tools: true }, 'progressive'],
-    [{ calls: 2 }, { tools: true }, 'direct'],
-    [{}, { purpose: 'plan' }, 'self-reflection'],
-    [{}, {}, 'chain-of-thought'],
-    [{ calls: 1 }, {}, 'direct'],
+    [auto(), { purpose: 'chat', modelThinks: true }, 'direct'],
+    [auto(), { purpose: 'chat', modelThinks: true, thinking: 'on' }, 'extended-thinking'],
+    [auto(), { purpose: 'plan', modelThinks: true, thinking: 'off' }, 'direct'],
+    [auto(), { modelThinks: true }, 'extended-thinking'],
+    [auto(), { modelThinks: true, failedAttempts: 2 }, 'tree-of-thoughts'],
+    [auto({ calls: 4 }), { modelThinks: true, failedAttempts: 2 }, 'extended-thinking'],
+    [auto(), { tools: true }, 'progressive'],
+    [auto({ calls: 2 }), { tools: true }, 'direct'],
+    [auto(), { purpose: 'plan', tools: true }, 'self-reflection'],
+    [auto(), {}, 'chain-of-thought'],
+    [auto({ calls: 1 }), {}, 'direct'],
   ];
   for (const [policy, more, expected] of cases) {
     it(`${JSON.stringify(policy)} and ${JSON.stringify(more)} give ${expected}`, () => {

@@ -11,16 +11,35 @@ export interface Asked {
   maxTokens: number;
   hasImages: boolean;
   promptBytes: number;
+  /** The request as it came. */
+  body: RequestBody;
 }
 
-/** What it does with a request. `usage` is what it says the answer cost; `cut` ends the connection after the first words. */
+export interface RequestBody {
+  model: string;
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  messages: { role: string; content: unknown }[];
+  thinking?: unknown;
+  temperature?: number;
+  tool_choice?: unknown;
+}
+
+/**
+ * What it does with a request. `usage` is what it says the answer cost; `cut` ends the connection after the first words; `stop` is why it ends, as Anthropic
+ * says it; `garbled` is sent in place of an answer.
+ */
 export type ProviderMove =
   | {
+      /** Before the text, with a signature; of Anthropic alone. */
+      thinking?: string;
       text?: string;
       calls?: { tool: string; args: unknown }[];
       usage?: { input: number; output: number };
       cut?: boolean;
+      stop?: string;
     }
+  | { garbled: string }
   | { status: number; retryAfter?: number }
   | 'hang';
 
@@ -55,7 +74,7 @@ export async function withScriptedProvider<T>(
       return;
     }
     const bytes = Buffer.concat(chunks);
-    const asked = read(JSON.parse(bytes.toString()) as Body, bytes.length);
+    const asked = read(JSON.parse(bytes.toString()) as RequestBody, bytes.length);
     const entry: JournalEntry = { ...asked, at: Date.now(), usage: { input: 0, output: 0 }, answered: false };
     journal.push(entry);
     const does = await move(asked, journal);
@@ -65,6 +84,10 @@ export async function withScriptedProvider<T>(
       const type = does.status === 529 ? 'overloaded_error' : does.status === 429 ? 'rate_limit_error' : 'api_error';
       response.writeHead(does.status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify({ type: 'error', error: { type, message: 'no' } }));
+      return;
+    }
+    if ('garbled' in does) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(does.garbled);
       return;
     }
     entry.usage = does.usage ?? { input: Math.ceil(bytes.length / 4), output: 20 };
@@ -86,14 +109,7 @@ export async function withScriptedProvider<T>(
   }
 }
 
-interface Body {
-  model: string;
-  max_tokens?: number;
-  max_completion_tokens?: number;
-  messages: { role: string; content: unknown }[];
-}
-
-function read(body: Body, promptBytes: number): Asked {
+function read(body: RequestBody, promptBytes: number): Asked {
   const { messages } = body;
   const from = messages.findLastIndex((message) => message.role === 'user' && textOf(message.content) !== '');
   return {
@@ -103,6 +119,7 @@ function read(body: Body, promptBytes: number): Asked {
     maxTokens: body.max_tokens ?? body.max_completion_tokens ?? 0,
     hasImages: /"type":"image(?:_url)?"/.test(JSON.stringify(messages)),
     promptBytes,
+    body,
   };
 }
 
@@ -114,28 +131,33 @@ function textOf(content: unknown): string {
     .join('');
 }
 
-type Answer = Exclude<ProviderMove, string | { status: number }>;
+type Answer = Exclude<ProviderMove, string | { status: number } | { garbled: string }>;
 let callIds = 0;
 
-function messageLines({ text, calls = [] }: Answer, { usage }: JournalEntry): string[] {
+function messageLines({ thinking, text, calls = [], stop }: Answer, { usage }: JournalEntry): string[] {
   const counted = { input_tokens: usage.input, output_tokens: usage.output };
+  const thought = [
+    { type: 'thinking_delta', thinking },
+    { type: 'signature_delta', signature: 'signed' },
+  ];
   const blocks = [
-    ...(text === undefined ? [] : [{ start: { type: 'text', text: '' }, delta: { type: 'text_delta', text } }]),
+    ...(thinking === undefined ? [] : [{ start: { type: 'thinking', thinking: '', signature: '' }, deltas: thought }]),
+    ...(text === undefined ? [] : [{ start: { type: 'text', text: '' }, deltas: [{ type: 'text_delta', text }] }]),
     ...calls.map(({ tool, args }) => ({
       start: { type: 'tool_use', id: `toolu_${(callIds += 1)}`, name: tool, input: {} },
-      delta: { type: 'input_json_delta', partial_json: JSON.stringify(args) },
+      deltas: [{ type: 'input_json_delta', partial_json: JSON.stringify(args) }],
     })),
   ];
   const message = { id: 'm', type: 'message', role: 'assistant', model: 'm', content: [], usage: counted };
-  const stop = { stop_reason: calls.length > 0 ? 'tool_use' : 'end_turn', stop_sequence: null };
+  const ending = { stop_reason: stop ?? (calls.length > 0 ? 'tool_use' : 'end_turn'), stop_sequence: null };
   const events = [
     { type: 'message_start', message },
-    ...blocks.flatMap(({ start, delta }, index) => [
+    ...blocks.flatMap(({ start, deltas }, index) => [
       { type: 'content_block_start', index, content_block: start },
-      { type: 'content_block_delta', index, delta },
+      ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
       { type: 'content_block_stop', index },
     ]),
-    { type: 'message_delta', delta: stop, usage: counted },
+    { type: 'message_delta', delta: ending, usage: counted },
     { type: 'message_stop' },
   ];
   return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);

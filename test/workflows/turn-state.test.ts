@@ -30,14 +30,14 @@ describe('what users say to an agent', () => {
     });
   });
 
-  it('gives what was said meanwhile once, in its order', () => {
+  it('is heard once by every conversation, together with what else it has not heard', () => {
     const state = new TurnState({ mode: 'auto', rules: [] });
-    assert.equal(state.takeSteering(), undefined);
+    assert.equal(state.steeringAfter(0), undefined);
     state.steer('one');
     const file = { name: 'a.png', hash: 'a'.repeat(64) };
     state.steer('two', [file]);
-    assert.ok(state.hasSteering());
-    assert.deepEqual(state.takeSteering(), { text: 'one\n\ntwo', attachments: [file] });
-    assert.equal(state.takeSteering(), undefined);
+    assert.deepEqual(state.steeringAfter(0), { text: 'one\n\ntwo', attachments: [file] });
+    assert.deepEqual(state.steeringAfter(1), { text: 'two', attachments: [file] });
+    assert.equal(state.steeringAfter(state.timesSteered), undefined);
   });
 });

@@ -18,7 +18,8 @@ export function toCall(request: LlmRequest): GenerateContentParameters {
   const rules = modelRules(request.model);
   const config: GenerateContentConfig = {
     ...(request.system.trim() === '' ? {} : { systemInstruction: request.system }),
-    ...(request.tools.length === 0
+    // Tools and an answer by a schema exclude each other there; where no tool may be called, the schema wins.
+    ...(request.tools.length === 0 || (request.responseSchema && request.toolChoice === 'none')
       ? {}
       : { tools: [{ functionDeclarations: declarations(request) }], toolConfig: toolConfig(request) }),
     ...(request.maxTokens === undefined ? {} : { maxOutputTokens: request.maxTokens }),
