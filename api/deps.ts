@@ -5,12 +5,19 @@ import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
 import type { LocalModel, LocalModelDetails, PullEvent, RecommendationList } from '../contracts/local-model.ts';
 import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
+import type { DrainRequest } from '../contracts/node-workflow.ts';
 import type { Database } from '../db/database.ts';
+
+/** What a request asks of its models beyond what every agent needs. */
+export interface Needs {
+  /** There are images to look at. */
+  vision?: boolean;
+}
 
 /** Starts jobs and sends them messages. Every message is idempotent; all but `start` throw `job.not-found` and `job.wrong-state`. */
 export interface JobControl {
   /** `created` is false when the request's idempotency key was used before: then the job is that one. */
-  start(request: JobRequest): Promise<{ jobId: string; workflowId: string; created: boolean }>;
+  start(request: JobRequest, needs?: Needs): Promise<{ jobId: string; workflowId: string; created: boolean }>;
   approve(jobId: string): Promise<void>;
   reject(jobId: string, reason?: string): Promise<void>;
   pause(jobId: string): Promise<void>;
@@ -24,7 +31,7 @@ export interface JobControl {
 
 /** What chats take beside the messages of jobs. All throw `job.not-found` and `job.wrong-state`. */
 export interface ChatControl {
-  say(jobId: string, message: ChatMessage): Promise<void>;
+  say(jobId: string, message: ChatMessage, needs?: Needs): Promise<void>;
   undo(jobId: string, undo: ChatUndo): Promise<void>;
   /** Returns the branch, null when nothing has changed or the source is remote. */
   publish(jobId: string): Promise<string | null>;
@@ -58,6 +65,13 @@ export interface NodeControl {
   probe(name: string): Promise<NodeRecord>;
   /** Throws `node.not-found`. */
   remove(name: string): Promise<void>;
+  /** Keeps new steps off a node, and lets them on it again. Both throw `node.not-found`. */
+  cordon(name: string, reason: string): Promise<void>;
+  uncordon(name: string): Promise<void>;
+  /** Keeps new steps off a node and hands back what still runs after the limit; returns at once. Throws `node.not-found`. */
+  drain(name: string, request: DrainRequest): Promise<void>;
+  /** Drains a node and forgets it; returns at once. Throws `node.not-found`. */
+  retire(name: string, request: DrainRequest): Promise<void>;
 }
 
 /** The log of one step, growing while the step runs. */
@@ -75,6 +89,8 @@ export interface ApiDeps {
   localModels: LocalModelControl;
   /** The content of a blob by its hash; undefined when there is none. */
   readBlob(hash: string): Promise<Buffer | undefined>;
+  /** Returns the hash. */
+  storeBlob(content: Buffer): Promise<string>;
   stepLog(executionId: string): StepLog;
   logger: Logger;
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** The output of steps while they run and after: one file for each execution, written by offset so that writing twice changes nothing. */
@@ -9,6 +9,8 @@ export interface StepLogs {
   /** Up to `limit` bytes from `offset`; empty at the end. */
   read(executionId: string, offset: number, limit: number): Promise<Buffer>;
   path(executionId: string): string;
+  /** Begins anew: what was written so far is no part of the output any more. */
+  discard(executionId: string): Promise<void>;
   /** Gives an execution the log of an earlier one whose result it reuses. */
   copyFrom(executionId: string, file: Buffer): Promise<void>;
 }
@@ -65,6 +67,8 @@ export function createStepLogs(dir: string): StepLogs {
         await file.close();
       }
     },
+
+    discard: (executionId) => rm(path(executionId), { force: true }),
 
     async copyFrom(executionId, content) {
       const file = await openForWriting(path(executionId));

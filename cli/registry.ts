@@ -115,7 +115,7 @@ export const commands: readonly CommandEntry[] = [
   { name: 'models', summary: 'list language models, and ask one', load: () => import('./commands/models.ts') },
   {
     name: 'nodes',
-    summary: 'list, add, probe and remove the machines that run steps',
+    summary: 'list, add, probe, drain and remove the machines that run steps',
     load: () => import('./commands/nodes.ts'),
   },
   {

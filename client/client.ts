@@ -20,22 +20,27 @@ import {
 } from '../contracts/api.ts';
 import type { AgentMessage } from '../contracts/agent.ts';
 import { classListSchema, type ClassView, classViewSchema } from '../contracts/capability-class.ts';
+import type { StoredAttachment } from '../contracts/attachment.ts';
 import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema } from '../contracts/chat.ts';
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
 import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
 import { type UsageQuery, type UsageReport, usageSchema } from '../contracts/usage.ts';
+import { uploadFile } from './attachments.ts';
 import { createLocalModelClient, type LocalModelClient } from './local-models.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { Http } from './http.ts';
 import { type JobSocket, openJobSocket } from './job-socket.ts';
 import { readJsonLines } from './json-lines.ts';
+import { createNodeClient, type NodeClient } from './nodes.ts';
 import { postForLines } from './post-for-lines.ts';
 import { watchJob, type WatchOptions } from './watch-job.ts';
 
 /** The API as functions. Each throws the HelixError that the server sent, or `stack.unreachable` when none answers. */
-export interface HelixClient extends LocalModelClient {
+export interface HelixClient extends LocalModelClient, NodeClient {
   health(): Promise<{ status: string }>;
+  /** Uploads a file, to be attached to a request or a message by its hash. */
+  uploadFile(name: string, content: Uint8Array): Promise<StoredAttachment>;
   startJob(request: JobRequest): Promise<StartedJob>;
   getJob(jobId: string): Promise<JobView>;
   /** Newest first. */
@@ -101,7 +106,9 @@ export function createClient(baseUrl: string): HelixClient {
   };
   return {
     ...createLocalModelClient(http),
+    ...createNodeClient(http),
     health: () => http.json(z.object({ status: z.string() }), '/health'),
+    uploadFile: (name, content) => uploadFile(http, name, content),
     startJob: (request) => http.json(startedJobSchema, '/jobs', { method: 'POST', body: request }),
     getJob: (jobId) => http.json(jobViewSchema, job(jobId)),
     listJobs: (page = {}) => http.json(jobPageSchema, `/jobs${query(page)}`),

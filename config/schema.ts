@@ -74,6 +74,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** How often nodes are asked anew what they have. */
       detectEveryMs: milliseconds(10 * 60_000),
+      /** Until a node in quarantine is examined for the first time; each further wait is twice as long. */
+      quarantineMs: milliseconds(60_000),
     })
     .prefault({}),
   step: z

@@ -11,6 +11,11 @@ export function classTaskQueue(capabilityClass: string): string {
   return `class:${capabilityClass}`;
 }
 
+/** The workflow that looks after a node. */
+export function nodeWorkflowId(node: string): string {
+  return `node-${node}`;
+}
+
 /** The branch a job's result is published on. */
 export function jobBranch(jobId: string): string {
   return `helix/${jobId}`;

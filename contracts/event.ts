@@ -27,7 +27,16 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('checkpoint.recorded'), checkpoint: checkpointSchema }),
   /** No healthy node of the step's class is known; the step waits until `deadline`. */
   z.object({ type: z.literal('step.waiting'), ...step, class: z.string(), deadline: z.iso.datetime() }),
-  z.object({ type: z.literal('step.started'), ...step, node: z.string(), attempt: z.number().int() }),
+  z.object({
+    type: z.literal('step.started'),
+    ...step,
+    node: z.string(),
+    attempt: z.number().int(),
+    /** For its node, since a node-pool took it up. */
+    waitedMs: z.number().int().optional(),
+    /** Why that node, in a few words. */
+    why: z.string().optional(),
+  }),
   z.object({
     type: z.literal('step.finished'),
     ...step,

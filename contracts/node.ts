@@ -78,7 +78,20 @@ export const nodeRegistrationSchema = z.object({
 });
 export type NodeRegistration = z.infer<typeof nodeRegistrationSchema>;
 
-export const nodeStateSchema = z.enum(['healthy', 'unreachable']);
+export const cordonSchema = z.strictObject({ reason: z.string().min(1).max(500).default('by a user') });
+
+export const drainSchema = z.strictObject({
+  /** How long what runs may go on. */
+  limitMs: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(10 * 60_000),
+  reason: z.string().min(1).max(500).default('by a user'),
+});
+
+/** What can be said of a node in one word: the most serious of what holds, in this order from the end. */
+export const nodeStateSchema = z.enum(['healthy', 'degraded', 'cordoned', 'draining', 'quarantined', 'unreachable']);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
 /** A registered node. `ssh` is absent for the controller's own machine. */
@@ -97,3 +110,61 @@ export const nodeRecordSchema = z.object({
   probedAt: z.iso.datetime(),
 });
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;
+/** How a node is, as the node-pool that is connected to it sees it. */
+export const nodeConditionSchema = z.object({
+  state: z.enum(['healthy', 'degraded', 'unreachable']),
+  /** Why it is not healthy. */
+  reason: z.string().optional(),
+});
+export type NodeCondition = z.infer<typeof nodeConditionSchema>;
+
+/** A user keeps new steps off a node. */
+export const nodeHoldSchema = z.object({ kind: z.enum(['cordoned', 'draining']), reason: z.string() });
+export type NodeHold = z.infer<typeof nodeHoldSchema>;
+
+/** New steps are kept off a node because of what it did. */
+export const nodeQuarantineSchema = z.object({ reasons: z.array(z.string()), since: z.iso.datetime() });
+export type NodeQuarantine = z.infer<typeof nodeQuarantineSchema>;
+
+/** What a node was like at a moment, or over a period: then means, and the worst where it says so. */
+export const nodeMetricsSchema = z.object({
+  at: z.iso.datetime(),
+  /** Seconds that it stands for; 0 for a moment. */
+  period: z.number().int().nonnegative(),
+  samples: z.number().int().positive(),
+  /** Share of all processors that was busy, 0 to 1. */
+  cpu: z.number(),
+  cpuMax: z.number(),
+  /** Load average over a minute; 0 where the system has none. */
+  load: z.number(),
+  loadMax: z.number(),
+  /** Bytes, at the least. */
+  memoryFree: z.number(),
+  /** Bytes where the node keeps its cache, at the least. */
+  diskFree: z.number(),
+  /** Of a call to the node and back. */
+  latencyMs: z.number(),
+  latencyMaxMs: z.number(),
+  /** The node's clock less the controller's. */
+  clockOffsetMs: z.number(),
+  /** Steps that it ran. */
+  busy: z.number(),
+});
+export type NodeMetrics = z.infer<typeof nodeMetricsSchema>;
+
+/** A change of a node's state. */
+export const nodeEventSchema = z.object({
+  at: z.iso.datetime(),
+  state: nodeStateSchema,
+  reason: z.string().optional(),
+});
+export type NodeEvent = z.infer<typeof nodeEventSchema>;
+
+  /** When it came into this state. */
+  since: z.iso.datetime(),
+  hold: nodeHoldSchema.optional(),
+  quarantine: nodeQuarantineSchema.optional(),
+  /** The node-pool that is connected to it; absent while none is. */
+  pool: z.string().optional(),
+  /** The last that it said of itself. */
+  metrics: nodeMetricsSchema.optional(),

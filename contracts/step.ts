@@ -26,6 +26,17 @@ export const layerSchema = z.object({
 });
 export type Layer = z.infer<typeof layerSchema>;
 
+/** What a step asks of its node beside its class; what is left out is one slot's worth. */
+export const resourcesSchema = z.strictObject({
+  /** Processors, at least. */
+  cores: z.number().positive().max(4096).optional(),
+  /** Bytes, at least. */
+  memory: z.number().int().positive().optional(),
+  /** Nothing else may run on the node meanwhile. */
+  exclusive: z.boolean().optional(),
+});
+export type Resources = z.infer<typeof resourcesSchema>;
+
 /** A step: a pure function from snapshots to snapshots. */
 export const stepSpecSchema = z.object({
   project: projectIdSchema,
@@ -41,6 +52,7 @@ export const stepSpecSchema = z.object({
   /** Programs whose versions belong to the cache key, e.g. `node`, `go`. */
   tools: z.array(z.string().min(1)).default([]),
   class: capabilityClassSchema,
+  resources: resourcesSchema.optional(),
   /** Limit for the command itself; the installation of layers has the same limit of its own. */
   timeoutMs: z
     .number()

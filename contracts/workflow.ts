@@ -127,6 +127,16 @@ export interface StepContext {
 export interface StepInput {
   context: StepContext;
   order: StepOrder;
+  /** The execution that this one goes on with, where it was begun by way of another task queue. */
+  resumed?: Omit<StepMoved, 'pool'>;
+}
+
+/** The step runs on a node that another node-pool holds; that one is to be asked. */
+export interface StepMoved {
+  pool: string;
+  executionId: string;
+  /** Made so far. */
+  attempts: number;
 }
 
 /** A change to the records of a job. `key` makes an event's insertion idempotent. */

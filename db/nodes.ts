@@ -1,9 +1,29 @@
-import type { NodeFacts, NodeRecord, NodeState, SshTarget } from '../contracts/node.ts';
+import { overallState } from '../contracts/node-state.ts';
+import type {
+  NodeCondition,
+  NodeFacts,
+  NodeHold,
+  NodeQuarantine,
+  NodeRecord,
+  NodeState,
+  SshTarget,
+} from '../contracts/node.ts';
 import type { Queryable } from './database.ts';
 import { storableText, toJsonb } from './json.ts';
+import { type MetricsRow, toMetrics } from './node-metrics.ts';
 
 /** Notified with a node's name whenever its record changed. */
 export const nodesChannel = 'helix_nodes';
+
+/** What is said of a node, beside its state. */
+export type NodeDescription = Pick<NodeRecord, 'name' | 'ssh' | 'hostKey' | 'slots' | 'labels' | 'facts' | 'probedAt'>;
+
+/** Parts of a node's standing; null takes one away. */
+export interface StandingChange {
+  condition?: NodeCondition;
+  hold?: NodeHold | null;
+  quarantine?: NodeQuarantine | null;
+}
 
 interface NodeRow {
   name: string;
@@ -14,47 +34,61 @@ interface NodeRow {
   facts: NodeFacts;
   state: NodeState;
   reason: string | null;
+  state_since: Date;
+  condition: NodeCondition;
+  hold: NodeHold | null;
+  quarantine: NodeQuarantine | null;
   probed_at: Date;
   busy: number;
+  holder: string | null;
+  metrics: MetricsRow | null;
 }
 
 /** `busy` is not stored but counted: the steps that run on the node. */
 const selectNodes = `select nodes.*,
-  (select count(*) from steps where steps.node = nodes.name and steps.state = 'running') as busy from nodes`;
+  (select count(*) from steps where steps.node = nodes.name and steps.state = 'running') as busy,
+  (select id from node_pools where id = nodes.pool and expires_at > clock_timestamp()) as holder,
+  (select to_jsonb(m) from worker_metrics m where m.node = nodes.name and period = 0 order by at desc limit 1) as metrics
+  from nodes`;
 
 /**
- * Writes a node's record, new or not. With `onlyKnown` a node that is not on record stays off it: a probe that ends after its
- * node was removed must not bring it back. Returns whether the record was written.
+ * Puts a new, healthy node on record; with `holder` it belongs to a node-pool from the first moment, with `first` it must be the first of
+ * the fleet. Returns false when it is not new, or not the first.
  */
-export async function saveNode(
+export async function insertNode(
   database: Queryable,
-  node: NodeRecord,
-  options: { onlyKnown?: boolean } = {},
+  node: NodeDescription,
+  { holder, first = false }: { holder?: { pool: string; registration: string }; first?: boolean } = {},
 ): Promise<boolean> {
   const { rowCount } = await database.query(
     `with saved as (
-       insert into nodes (name, ssh, host_key, slots, labels, facts, state, reason, probed_at)
-       select $1, $2::jsonb, $3, $4::integer, $5::jsonb, $6::jsonb, $7, $8, $9::timestamptz
-       where not $10 or exists (select from nodes where name = $1)
-       on conflict (name) do update set
-         ssh = excluded.ssh, host_key = excluded.host_key, slots = excluded.slots, labels = excluded.labels,
-         facts = excluded.facts, state = excluded.state, reason = excluded.reason, probed_at = excluded.probed_at
+       insert into nodes (name, ssh, host_key, slots, labels, facts, state, probed_at, pool, registration, epoch)
+       select $1, $2::jsonb, $3, $4::integer, $5::jsonb, $6::jsonb, 'healthy', $7::timestamptz, $8,
+         coalesce($9::uuid, gen_random_uuid()), 1
+       where not $10 or not exists (select from nodes)
+       on conflict do nothing
        returning name
      )
      select pg_notify($11, name) from saved`,
-    [
-      node.name,
-      node.ssh ? toJsonb(node.ssh) : null,
-      node.hostKey ?? null,
-      node.slots,
-      toJsonb(node.labels),
-      toJsonb(node.facts),
-      node.state,
-      node.reason === undefined ? null : storableText(node.reason),
-      node.probedAt,
-      options.onlyKnown === true,
-      nodesChannel,
-    ],
+    [...columnsOf(node), holder?.pool ?? null, holder?.registration ?? null, first, nodesChannel],
+  );
+  return rowCount === 1;
+}
+
+/**
+ * Writes what is said of a node by now. One that is not on record stays off it: a probe that ends after its node was removed must not bring it
+ * back. Returns whether it is on record.
+ */
+export async function updateNode(database: Queryable, node: NodeDescription): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `with saved as (
+       update nodes set ssh = $2::jsonb, host_key = $3, slots = $4::integer, labels = $5::jsonb, facts = $6::jsonb,
+         probed_at = $7::timestamptz
+       where name = $1
+       returning name
+     )
+     select pg_notify($8, name) from saved`,
+    [...columnsOf(node), nodesChannel],
   );
   return rowCount === 1;
 }
@@ -79,24 +113,56 @@ export async function removeNode(database: Queryable, name: string): Promise<boo
   return rowCount === 1;
 }
 
-/** Says whether the node is healthy, and if not, why. Notifies only of a change. Returns whether the node is on record. */
-export async function setNodeState(
+/**
+ * Changes parts of a node's standing. A change of what they come to is an event of the node; it and any other change are notified of. With
+ * `pool`, only as long as that node-pool holds the node. Returns the node's record, undefined when nothing was changed for want of a node.
+ */
+export async function changeStanding(
   database: Queryable,
   name: string,
-  state: NodeState,
-  reason?: string,
-): Promise<boolean> {
-  const { rowCount } = await database.query(
-    `with before as (
-       select name, state, reason from nodes where name = $1 for update
-     ), changed as (
-       update nodes set state = $2, reason = $3, probed_at = now() from before where nodes.name = before.name
-       returning nodes.name, before.state is distinct from $2 or before.reason is distinct from $3 as differs
-     )
-     select case when differs then pg_notify($4, name) end from changed`,
-    [name, state, reason === undefined ? null : storableText(reason), nodesChannel],
-  );
-  return rowCount === 1;
+  change: StandingChange,
+  pool?: string,
+): Promise<NodeRecord | undefined> {
+  return await database.transaction(async (transaction) => {
+    const { rows } = await transaction.query<NodeRow>(
+      'select * from nodes where name = $1 and ($2::text is null or pool = $2) for update',
+      [name, pool ?? null],
+    );
+    const before = rows[0];
+    if (!before) return undefined;
+    const condition = change.condition ?? before.condition;
+    const hold = change.hold === undefined ? before.hold : change.hold;
+    const quarantine = change.quarantine === undefined ? before.quarantine : change.quarantine;
+    const { state, reason } = overallState({
+      condition,
+      hold: hold ?? undefined,
+      quarantine: quarantine ?? undefined,
+    });
+    const stored = reason === undefined ? null : storableText(reason);
+    const isEvent = state !== before.state || stored !== before.reason;
+    const parts = [condition, hold, quarantine].map((part) => part && toJsonb(part));
+    await transaction.query(
+      `update nodes set condition = $2, hold = $3, quarantine = $4, state = $5, reason = $6,
+         state_since = case when state = $5 then state_since else clock_timestamp() end
+       where name = $1`,
+      [name, ...parts, state, stored],
+    );
+    if (isEvent)
+      await transaction.query(
+        `insert into node_events (node, at, state, reason)
+         select $1, case when $4 then state_since else clock_timestamp() end, $2, $3 from nodes where name = $1`,
+        [name, state, stored, state !== before.state],
+      );
+    const old = [before.condition, before.hold, before.quarantine].map((part) => part && toJsonb(part));
+    if (isEvent || parts.some((part, index) => part !== old[index]))
+      await transaction.query('select pg_notify($1, $2)', [nodesChannel, name]);
+    return await getNode(transaction, name);
+  });
+}
+
+function columnsOf(node: NodeDescription): unknown[] {
+  const { name, ssh, hostKey, slots, labels, facts, probedAt } = node;
+  return [name, ssh ? toJsonb(ssh) : null, hostKey ?? null, slots, toJsonb(labels), toJsonb(facts), probedAt];
 }
 
 function toRecord(row: NodeRow): NodeRecord {
@@ -109,6 +175,11 @@ function toRecord(row: NodeRow): NodeRecord {
     facts: row.facts,
     state: row.state,
     ...(row.reason === null ? {} : { reason: row.reason }),
+    since: row.state_since.toISOString(),
+    ...(row.hold ? { hold: row.hold } : {}),
+    ...(row.quarantine ? { quarantine: row.quarantine } : {}),
+    ...(row.holder === null ? {} : { pool: row.holder }),
+    ...(row.metrics ? { metrics: toMetrics(row.metrics) } : {}),
     busy: row.busy,
     probedAt: row.probed_at.toISOString(),
   };

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { NodeFacts, NodeState } from '../contracts/node.ts';
+import type { NodeFacts } from '../contracts/node.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
 import { exportPack, importPack } from '../snapshots/transport.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { ExecuteEvent, ExecuteRequest, FetchRequest, PackOffer } from './agent/protocol.ts';
 import { DETACH, type ExecuteOptions, type ExecutionOutcome, type FleetNode } from './fleet-node.ts';
-import type { NodeLink } from './node-link.ts';
+import { askForBeat, type Beat, type LinkState, type NodeLink } from './node-link.ts';
 import { type NodeProgram, openProgram, type RunningProgram } from './node-program.ts';
 import { probeAgent } from './probe.ts';
 import type { RpcChannel } from './wire/channel.ts';
@@ -47,8 +47,20 @@ export class AgentNode implements FleetNode {
     return this.#facts;
   }
 
-  onStateChange(listener: (state: NodeState, reason?: string) => void): () => void {
+  onStateChange(listener: (state: LinkState) => void): () => void {
     return this.#options.link.onStateChange(listener);
+  }
+
+  onBeat(listener: (beat: Beat) => void): () => void {
+    return this.#options.link.onBeat(listener);
+  }
+
+  examine(): Promise<void> {
+    return this.#options.link.use((connection) => connection.call<void>('examine'));
+  }
+
+  beat(): Promise<Beat> {
+    return this.#options.link.use(askForBeat);
   }
 
   openProgram(program: NodeProgram): Promise<RunningProgram> {

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
-import { readyLine } from './agent/protocol.ts';
+import { type ConfigureRequest, readyLine } from './agent/protocol.ts';
 import type { AgentLink } from './node-link.ts';
 import { ConnectionLost, RpcConnection } from './wire/connection.ts';
 
@@ -20,7 +20,8 @@ export interface AgentStreams {
  * Waits for the agent's ready line, passing over what start-up files print before it, and speaks frames from there on.
  * Throws `node.unreachable` with the last words of what came instead.
  */
-export async function startAgent(streams: AgentStreams, name: string): Promise<AgentLink> {
+export async function startAgent(streams: AgentStreams, request: ConfigureRequest): Promise<AgentLink> {
+  const { name } = request;
   const { input, output, ended, close } = streams;
   // Reported through `ended` or the connection; unhandled it would end the process.
   output.on('error', () => {});
@@ -30,7 +31,7 @@ export async function startAgent(streams: AgentStreams, name: string): Promise<A
     const connection = new RpcConnection(input, output);
     void ended.then((reason) => connection.close(new ConnectionLost(reason)));
     connection.onClose(() => close());
-    await connection.call('configure', { name });
+    await connection.call('configure', request);
     return { connection, close };
   } catch (error) {
     close();

@@ -1,6 +1,8 @@
 import { type ClassAtom, type ClassView, formatAtom, parseCapabilityClass } from '../contracts/capability-class.ts';
 import type { NodeFacts } from '../contracts/node.ts';
+import type { Resources } from '../contracts/step.ts';
 import { describeSize } from '../contracts/size.ts';
+import { missingResources } from './placement/resources.ts';
 
 /** What of a node decides which classes it serves. */
 export interface Capable {
@@ -27,12 +29,12 @@ export function missing({ facts, labels }: Capable, atoms: ClassAtom[]): string[
 }
 
 /** A sentence for a user whose step nobody serves: which part of the class is missing where. */
-export function explainUnserved(capabilityClass: string, nodes: Capable[]): string {
+export function explainUnserved(capabilityClass: string, nodes: Capable[], resources?: Resources): string {
   if (nodes.length === 0)
     return `no node is registered that could serve "${capabilityClass}": add one with "helix nodes add"`;
   const atoms = parseCapabilityClass(capabilityClass);
   const reasons = nodes.map((node) => {
-    const lacks = missing(node, atoms);
+    const lacks = [...missing(node, atoms), ...missingResources(node.facts, resources)];
     return lacks.length === 0
       ? `${node.name} would serve it but is not healthy`
       : `${node.name} lacks ${lacks.join(' and ')}`;

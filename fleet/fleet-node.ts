@@ -1,6 +1,7 @@
-import type { NodeFacts, NodeState } from '../contracts/node.ts';
+import type { NodeFacts } from '../contracts/node.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { StepEnd, StepSpec } from '../contracts/step.ts';
+import type { Beat, LinkState } from './node-link.ts';
 import type { NodeProgram, RunningProgram } from './node-program.ts';
 
 /** Abort reason that lets go of an execution and leaves its command running; `execute` rejects with it. */
@@ -56,7 +57,13 @@ export interface FleetNode {
   /** Detects again and updates `facts`. */
   probe(): Promise<NodeFacts>;
   /** Tells every change between reachable and not, a dead peer within 10 s. Returns a function that stops it. */
-  onStateChange(listener: (state: NodeState, reason?: string) => void): () => void;
+  onStateChange(listener: (state: LinkState) => void): () => void;
+  /** Tells every few seconds how the machine is, as long as it answers. Returns a function that stops it. */
+  onBeat(listener: (beat: Beat) => void): () => void;
+  /** Tries out what every step needs: writing to the disk and running a program. Rejects with what is broken. */
+  examine(): Promise<void>;
+  /** Asks how the machine is now. Rejects with `node.lost` when it cannot be reached. */
+  beat(): Promise<Beat>;
   /** Starts a program of Helix's own there, whose life ends with the connection. Rejects with `node.lost`. */
   openProgram(program: NodeProgram): Promise<RunningProgram>;
   /** Closes the connection; commands go on. Waiting calls reject with `node.lost`. */

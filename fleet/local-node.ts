@@ -44,7 +44,7 @@ async function dialLocal(
   file: string,
   root: string,
   timing: typeof defaultTiming,
-  { name, logger }: LocalNodeOptions,
+  { name, logger, tenure }: LocalNodeOptions,
 ): Promise<AgentLink> {
   const { pollSeconds, leaseSeconds, graceSeconds } = timing;
   const parameters = [
@@ -64,5 +64,8 @@ async function dialLocal(
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(`the agent ended (${signal ?? `exit code ${code}`})`));
   });
-  return startAgent({ input: child.stdout, output: child.stdin, ended, close: () => child.kill('SIGKILL') }, name);
+  return startAgent(
+    { input: child.stdout, output: child.stdin, ended, close: () => child.kill('SIGKILL') },
+    { name, ...(tenure ? { tenure } : {}) },
+  );
 }

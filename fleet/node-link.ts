@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../contracts/error.ts';
-import type { NodeState } from '../contracts/node.ts';
+import type { AgentSample, PingRequest } from './agent/protocol.ts';
 import { ConnectionLost, type RpcConnection } from './wire/connection.ts';
 
 /** A running agent at the other end of a connection. */
@@ -10,9 +10,22 @@ export interface AgentLink {
   close(): void;
 }
 
+/** Whether there is a connection, and if not, why. */
+export type LinkState = { state: 'connected' } | { state: 'lost'; reason: string };
+
+/** How a machine said that it is, and how its answer came. */
+export interface Beat extends AgentSample {
+  /** There and back. */
+  latencyMs: number;
+  /** The node's clock less this one's, as exact as half the latency. */
+  clockOffsetMs: number;
+}
+
 export interface LinkTiming {
   /** Between two pings, each of which renews the leases of what is attached. */
   pingMs: number;
+  /** Between two pings that ask how the machine is. */
+  sampleMs: number;
   /** A peer that has not answered a ping for so long is dead. */
   pingTimeoutMs: number;
   /** How long a call waits for a connection. */
@@ -23,6 +36,7 @@ export interface LinkTiming {
 
 export const defaultLinkTiming: LinkTiming = {
   pingMs: 2000,
+  sampleMs: 5000,
   pingTimeoutMs: 5000,
   patienceMs: 10_000,
   maximumPauseMs: 15_000,
@@ -33,7 +47,8 @@ export class NodeLink {
   readonly #name: string;
   readonly #dial: () => Promise<AgentLink>;
   readonly #timing: LinkTiming;
-  readonly #listeners = new Set<(state: NodeState, reason?: string) => void>();
+  readonly #listeners = new Set<(state: LinkState) => void>();
+  readonly #beatListeners = new Set<(beat: Beat) => void>();
   readonly #stop = new AbortController();
   #link: AgentLink | undefined;
   #waiting = new Set<(link: AgentLink) => void>();
@@ -48,9 +63,14 @@ export class NodeLink {
     this.#adopt(first);
   }
 
-  onStateChange(listener: (state: NodeState, reason?: string) => void): () => void {
+  onStateChange(listener: (state: LinkState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  onBeat(listener: (beat: Beat) => void): () => void {
+    this.#beatListeners.add(listener);
+    return () => this.#beatListeners.delete(listener);
   }
 
   /**
@@ -122,7 +142,7 @@ export class NodeLink {
     if (this.#stop.signal.aborted) return;
     this.#lostAt = performance.now();
     this.#lastReason = error.message;
-    this.#tell('unreachable', error.message);
+    this.#tell({ state: 'lost', reason: error.message });
     void this.#comeBack();
   }
 
@@ -138,7 +158,7 @@ export class NodeLink {
           return;
         }
         this.#adopt(link);
-        this.#tell('healthy');
+        this.#tell({ state: 'connected' });
         return;
       } catch (error) {
         this.#lastReason = (error as Error).message;
@@ -151,17 +171,35 @@ export class NodeLink {
     connection.onClose(() => {
       open = false;
     });
+    let sampled = -Infinity;
     while (open) {
       const timer = setTimeout(() => {
         connection.close(new ConnectionLost(`no answer for ${this.#timing.pingTimeoutMs / 1000} s`));
       }, this.#timing.pingTimeoutMs);
-      await connection.call('ping').catch(() => {});
+      const now = performance.now();
+      const isDue = now - sampled >= this.#timing.sampleMs;
+      if (isDue) sampled = now;
+      await (isDue ? this.#beat(connection) : connection.call('ping')).catch(() => {});
       clearTimeout(timer);
       await sleep(this.#timing.pingMs, undefined, { ref: false });
     }
   }
 
-  #tell(state: NodeState, reason?: string): void {
-    for (const listener of this.#listeners) listener(state, reason);
+  async #beat(connection: RpcConnection): Promise<void> {
+    const beat = await askForBeat(connection);
+    for (const listener of this.#beatListeners) listener(beat);
   }
+
+  #tell(state: LinkState): void {
+    for (const listener of this.#listeners) listener(state);
+  }
+}
+
+/** Asks an agent how its machine is. */
+export async function askForBeat(connection: RpcConnection): Promise<Beat> {
+  const sent = performance.now();
+  const sentAt = Date.now();
+  const sample = await connection.call<AgentSample>('ping', { sample: true } satisfies PingRequest);
+  const latencyMs = performance.now() - sent;
+  return { ...sample, latencyMs, clockOffsetMs: sample.at - (sentAt + latencyMs / 2) };
 }

@@ -1,5 +1,6 @@
 import type { ProjectId } from '../contracts/snapshot.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
+import type { Tenure } from './agent/protocol.ts';
 import type { AgentTiming } from './agent/timing.ts';
 import type { LinkTiming } from './node-link.ts';
 
@@ -14,6 +15,8 @@ export interface NodeOptions {
   /** The controller's own store of a project: where steps come from and results go. */
   stores: (project: ProjectId) => Promise<SnapshotStore>;
   logger?: NodeLogger;
+  /** Keeps whoever held the node before from starting anything there. */
+  tenure?: Tenure | undefined;
   /** How the node watches over commands, and the controller over the node; what is left out has its default. */
   timing?: Partial<AgentTiming & LinkTiming>;
 }

@@ -24,8 +24,7 @@ export interface SshNodeOptions extends NodeOptions {
 }
 
 /**
- * Connects to a machine, brings the agent there and looks at what it has. `hostKey` of the result is the accepted key's fingerprint, to
- * be pinned. Throws `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`, `node.disk-full`.
+ * Connects to a machine, brings the agent there and looks at what it has. Throws `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`, `node.disk-full`.
  */
 export async function openSshNode(options: SshNodeOptions): Promise<FleetNode & { readonly hostKey: string }> {
   const timing = { ...defaultTiming, ...defaultLinkTiming, ...options.timing };
@@ -62,6 +61,8 @@ class SshDialer {
     const connection = await connectSsh(ssh, this.hostKey ? { kind: 'pinned', sha256: this.hostKey } : hostKey);
     this.hostKey = connection.hostKey;
     try {
+  /** From the first `dial` on with the fingerprints of the hosts on the way. */
+  ssh: SshTarget;
       const remembered = this.#installed;
       this.#installed = undefined;
       const installed = remembered ?? (await installAgent(connection.client, name, root, this.#bundle));
@@ -75,7 +76,7 @@ class SshDialer {
   }
 
   async #start({ client }: SshConnection, { node, agent, root }: InstalledAgent): Promise<AgentLink> {
-    const { name, logger } = this.#options;
+    const { name, logger, tenure } = this.#options;
     const { pollSeconds, leaseSeconds, graceSeconds } = this.#timing;
     const timing = JSON.stringify({ pollSeconds, leaseSeconds, graceSeconds });
     const words = [node, agent, 'serve', '--root', root, '--timing', timing];
@@ -90,6 +91,9 @@ class SshDialer {
       client.once('close', () => resolve('the connection was lost'));
       channel.once('close', () => resolve(lastWords || 'the agent ended'));
     });
-    return startAgent({ input: channel, output: channel, ended, close: () => client.destroy() }, name);
+    return startAgent(
+      { input: channel, output: channel, ended, close: () => client.destroy() },
+      { name, ...(tenure ? { tenure } : {}) },
+    );
   }
 }

@@ -1,55 +1,88 @@
+import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createNodeActivities } from '../activities/nodes.ts';
 import { createStepActivities } from '../activities/steps.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
-import { nodesChannel, saveNode, setNodeState } from '../db/nodes.ts';
+import { changeStanding, nodesChannel, updateNode } from '../db/nodes.ts';
 import { Allocator } from '../fleet/placement/allocator.ts';
 import { Roster } from '../fleet/placement/roster.ts';
+import { Warmth } from '../fleet/placement/warmth.ts';
 import { startRedetection } from '../fleet/redetection.ts';
-import { fleetTaskQueue } from '../workflows/task-queues.ts';
+import { fleetTaskQueue, poolTaskQueue } from '../workflows/task-queues.ts';
 import { ClassWorkers } from './support/class-workers.ts';
 import type { Foundation } from './support/foundation.ts';
+import { MetricsRecorder } from './support/metrics-recorder.ts';
 import { NodeConnector } from './support/node-connector.ts';
+import { PoolMembership } from './support/pool-membership.ts';
+import { createQuarantine } from './support/quarantine.ts';
 import { type Role, runRoles } from './support/role.ts';
+import { thisProcess } from './support/this-process.ts';
 
-/** Owns the connections to the nodes and places steps on them. */
+/** Owns the connections to its share of the nodes and places steps on them. */
 export async function startNodePool(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, stores, path } = foundation;
   const { namespace } = config.temporal;
-  const logger = foundation.logger.child({ role: 'node-pool' });
+  const pool = thisProcess();
+  const logger = foundation.logger.child({ role: 'node-pool', pool: pool.id });
   const { promise: broken, reject: onBroken } = Promise.withResolvers<never>();
   broken.catch(() => undefined);
+  const background = (work: () => Promise<unknown>): void =>
+    void work().catch((error: unknown) => logger.warn({ err: error }, 'the node-pool could not follow a change'));
 
-  const allocator = new Allocator();
+  const allocator = new Allocator(() => membership.isAlive());
+  const metrics = new MetricsRecorder(database, logger);
   const roster = new Roster(
     allocator,
-    (name, state, reason) =>
-      void setNodeState(database, name, state, reason).catch((error: unknown) =>
-        logger.warn({ err: error }, 'could not record the state of a node'),
-      ),
+    {
+      onCondition: (name, condition) => background(() => changeStanding(database, name, { condition }, pool.id)),
+      onBeat: (name, beat, busy) => metrics.take(name, beat, busy),
+    },
     logger,
   );
-  const connector = new NodeConnector({ config, database, roster, stores, path, logger });
-  // Before the first poll: a step that runs already must find its node connected.
-  await connector.synchronise();
-
-  const fleetWorker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue: fleetTaskQueue,
-    activities: createNodeActivities({
-      database,
-      roster,
-      connect: (registration) => connector.connectSsh(registration),
-    }),
-  });
-  const classes = new ClassWorkers({
-    connection,
-    namespace,
+  const client = new Client({ connection, namespace });
+  const connector = new NodeConnector({
+    config,
+    database,
+    client,
+    pool: pool.id,
+    roster,
     allocator,
-    activities: createStepActivities({
+    stores,
+    path,
+    logger,
+  });
+  const membership = new PoolMembership({
+    database,
+    pool,
+    logger,
+    onChange: () => connector.synchronise(),
+    onAlive: () => allocator.serve(),
+    onSurplus: (surplus) => connector.giveUp(surplus),
+  });
+  await membership.join();
+  // Before the first poll: a step that runs already must find its node connected.
+  await connector.settled();
+
+  const activities = {
+    ...createNodeActivities({
+      database,
+      pool: pool.id,
+      roster,
+      allocator,
+      register: (registration, known) => connector.register(registration, known),
+    }),
+    ...createStepActivities({
       allocator,
       roster,
+      warmth: new Warmth(),
+      pool: pool.id,
+      evidence: createQuarantine({
+        database,
+        client,
+        firstMs: config.fleet.quarantineMs,
+        onQuarantine: (record) => roster.refresh(record),
+        logger,
+      }),
       database,
       blobs,
       logs,
@@ -57,39 +90,46 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
       logLimitBytes: config.step.logLimitBytes,
       logger,
     }),
-    logger,
-    onBroken,
-  });
+  };
+  const common = { connection, namespace, activities, maxHeartbeatThrottleInterval: '500ms' } as const;
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: fleetTaskQueue }),
+    // What comes here runs on a node of this pool already: holding it back would hold back nothing.
+    Worker.create({ ...common, taskQueue: poolTaskQueue(pool.id), maxConcurrentActivityTaskExecutions: 2_000 }),
+  ]);
+  const classes = new ClassWorkers({ connection, namespace, allocator, activities, logger, onBroken });
   const serveAll = async (): Promise<void> => {
     for (const name of await listClasses(database)) await classes.serve(name);
   };
-  const background = (work: () => Promise<void>) => (): void =>
-    void work().catch((error: unknown) => logger.warn({ err: error }, 'the node-pool could not follow a change'));
   const stopListening = [
-    await database.listen(classesChannel, background(serveAll)),
-    await database.listen(
-      nodesChannel,
-      background(() => connector.synchronise()),
+    await database.listen(classesChannel, () => background(serveAll)),
+    await database.listen(nodesChannel, () =>
+      background(async () => {
+        await membership.look();
+        await connector.synchronise();
+      }),
     ),
   ];
   await serveAll();
   const stopRedetection = startRedetection({
     roster,
     everyMs: config.fleet.detectEveryMs,
-    save: (record) => saveNode(database, record, { onlyKnown: true }),
+    save: (record) => updateNode(database, record),
     logger,
   });
 
-  const fleetEnded = fleetWorker.run();
+  const ended = workers.map((worker) => worker.run());
   const { promise: stopping, resolve: stop } = Promise.withResolvers<void>();
   const end = async (): Promise<void> => {
-    await Promise.race([stopping, broken, fleetEnded]);
+    await Promise.race([stopping, broken, ...ended]);
     stopRedetection();
     for (const unlisten of stopListening) unlisten();
     connector.stop();
-    if (fleetWorker.getState() === 'RUNNING') fleetWorker.shutdown();
-    await Promise.all([fleetEnded, classes.stop()]);
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.all([...ended, classes.stop()]);
     await roster.close();
+    await metrics.stop();
+    await membership.leave();
   };
   return { ended: end(), stop };
 }

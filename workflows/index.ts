@@ -7,3 +7,4 @@ export { refactoring } from './refactoring.ts';
 export { agentTurn } from './agent-turn.ts';
 export { rollbackFinishedJob } from './rollback.ts';
 export { registerNode, probeNode, removeNode } from './nodes.ts';
+export { nodeLifecycle } from './node-lifecycle.ts';

@@ -13,12 +13,22 @@ import { classTaskQueue } from '../contracts/derived.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { StepResult } from '../contracts/step.ts';
 import type { Task } from '../contracts/plan.ts';
-import type { ModeInput, PlannedTask, StepContext, StepOrder, TaskOutcome } from '../contracts/workflow.ts';
+import type {
+  ModeInput,
+  PlannedTask,
+  StepContext,
+  StepInput,
+  StepMoved,
+  StepOrder,
+  TaskOutcome,
+} from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import type { PauseGate } from './pause-gate.ts';
+import { isUnheard } from './on-holder.ts';
 import { outcomeOf, stepContext, stepOf } from './step-order.ts';
 import { TaskGraph } from './task-graph.ts';
 
+import { poolTaskQueue } from './task-queues.ts';
 const minute = 60_000;
 
 /** Below the 2,000 pending activities a workflow may have, and far above the slots of a usual fleet. */
@@ -33,7 +43,31 @@ const { prepareTasks } = proxyActivities<ReturnType<typeof createPreparationActi
 /** Runs one step on whichever node its class finds. */
 export async function runStep(context: StepContext, order: StepOrder): Promise<StepResult> {
   const { runStep: activity } = proxyActivities<ReturnType<typeof stepActivities.createStepActivities>>({
-    taskQueue: classTaskQueue(order.class),
+  const queue = classTaskQueue(order.class);
+  let taskQueue = queue;
+  let resumed: StepInput['resumed'];
+  for (;;) {
+    try {
+      return await stepOn(taskQueue, context, order)({ context, order, ...(resumed ? { resumed } : {}) });
+    } catch (error) {
+      const moved = movedTo(error);
+      if (moved) {
+        const { pool, ...rest } = moved;
+        resumed = rest;
+        taskQueue = poolTaskQueue(pool);
+      } else if (taskQueue !== queue && isUnheard(error)) {
+        // That pool is gone: whoever takes the step up finds out who has its node by now.
+        taskQueue = queue;
+      } else throw error;
+    }
+  }
+}
+
+function stepOn(taskQueue: string, context: StepContext, order: StepOrder) {
+  const isOfPool = taskQueue !== classTaskQueue(order.class);
+    taskQueue,
+    // The pool has the node that the step runs on: if it lives, it takes it up at once.
+    ...(isOfPool ? { scheduleToStartTimeout: '15s' } : {}),
     // Everything that may happen inside one attempt: waiting for a node, layers, the command, and the transfers around them.
     startToCloseTimeout: context.nodeWaitMs + 2 * order.timeoutMs + 30 * minute,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 30 },
@@ -41,7 +75,14 @@ export async function runStep(context: StepContext, order: StepOrder): Promise<S
     summary: context.title,
     priority: { fairnessKey: order.project.slice(0, 64) },
   });
-  return await activity({ context, order });
+  return activity;
+}
+
+/** Set when the step runs on a node of another node-pool. */
+function movedTo(error: unknown): StepMoved | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'step.moved') return undefined;
+  return cause.details?.[0] as StepMoved;
 }
 
 export interface TaskRun {

@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
 import type { NodeRecord } from '../../contracts/node.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
+import { addLifecycleCommands } from '../node/lifecycle.ts';
+import { addImportCommand } from '../node/import-command.ts';
 import { addNodeOptions, buildRegistration, type NodeOptions } from '../node/registration.ts';
+import { warnOfSharedMachines } from '../node/shared-machines.ts';
 import { printJson } from '../output.ts';
 import { cleanLine } from '../text/clean.ts';
 import { styledStatus } from '../text/style.ts';
@@ -19,9 +22,12 @@ export function configure(command: Command): void {
       const options = self.optsWithGlobals<NodeOptions & JsonOptions>();
       const registration = await buildRegistration(target, options);
       const client = await connect(options);
-      show(await client.addNode(registration), options);
+      const node = await client.addNode(registration);
+      show(node, options);
+      warnOfSharedMachines(await client.listNodes(), [node.name]);
     },
   );
+  addImportCommand(command);
 
   command
     .command('probe')
@@ -32,6 +38,8 @@ export function configure(command: Command): void {
       const client = await connect(options);
       show(await client.probeNode(name), options);
     });
+
+  addLifecycleCommands(command);
 
   command
     .command('remove')

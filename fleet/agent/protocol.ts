@@ -5,6 +5,32 @@ import type { AgentTiming } from './timing.ts';
 export interface ConfigureRequest {
   /** The node's name, for messages. */
   name: string;
+  tenure?: Tenure;
+}
+
+/** Which of the node-pools that a node has belonged to, one after the other, this is. An agent refuses work when it has heard of a later one. */
+export interface Tenure {
+  /** Of the node with a controller: a machine may belong to several. Letters, digits and dashes. */
+  registration: string;
+  epoch: number;
+}
+
+export interface PingRequest {
+  /** The answer says how busy the machine is. */
+  sample?: boolean;
+}
+
+/** How a machine is at a moment; see NodeMetrics for the units. */
+export interface AgentSample {
+  /** Milliseconds since 1970, by the node's own clock. */
+  at: number;
+  cpu: number;
+  load: number;
+  memoryFree: number;
+  diskFree: number;
+  diskTotal: number;
+  /** Executions that have not ended, whoever has asked for them. */
+  running: string[];
 }
 
 export interface ExecuteRequest {

@@ -18,9 +18,21 @@ import { createLayout, type Layout } from './layout.ts';
 import { sendLog } from './log-tail.ts';
 import { endProcesses, isAlive } from './process-tree.ts';
 import { ProjectStores, type ProjectStore } from './project-stores.ts';
-import type { ConfigureRequest, ExecuteRequest, FetchRequest, PackOffer, ServeOptions } from './protocol.ts';
+import type {
+  AgentSample,
+  ConfigureRequest,
+  ExecuteRequest,
+  FetchRequest,
+  PackOffer,
+  PingRequest,
+  ServeOptions,
+  Tenure,
+} from './protocol.ts';
+import { examineMachine } from './examine.ts';
 import { freeSlot, readOwner, writeOwner } from './owner.ts';
+import { Sampler } from './sample.ts';
 import { Slots } from './slots.ts';
+import { adoptTenure, isOver } from './tenure.ts';
 
 /** What the agent answers to. One per connection; the state that counts is on disk. */
 export class AgentService {
@@ -28,6 +40,7 @@ export class AgentService {
   readonly #layout: Layout;
   readonly #slots: Slots;
   readonly #stores: ProjectStores;
+  readonly #sampler: Sampler;
   readonly #running = new Map<string, Execution>();
   /** Calls of `execute` under way, by execution: these are the ones whose leases the controller's pings renew. */
   readonly #attached = new Map<string, number>();
@@ -35,6 +48,7 @@ export class AgentService {
   #facts: NodeFacts | undefined;
   #detecting: Promise<NodeFacts> | undefined;
   #name = 'this node';
+  #tenure: Tenure | undefined;
   #beats = 0;
 
   constructor(options: ServeOptions) {
@@ -42,13 +56,15 @@ export class AgentService {
     this.#layout = createLayout(options.root);
     this.#slots = new Slots(this.#layout);
     this.#stores = new ProjectStores(this.#layout);
+    this.#sampler = new Sampler(this.#layout);
   }
 
   handlers(): Record<string, RpcHandler> {
     const handlers: Record<string, RpcHandler> = {
       configure: (request: ConfigureRequest) => this.#configure(request),
       probe: () => this.#probe(),
-      ping: () => this.#renewLeases(),
+      ping: (request: PingRequest) => this.#ping(request),
+      examine: async () => examineMachine(this.#layout, await this.#ensureLogin()),
       execute: (request: ExecuteRequest, channel) => this.#execute(request, channel),
       cancel: async ({ executionId }: { executionId: string }) => this.#running.get(executionId)?.cancel(),
       release: ({ executionId }: { executionId: string }) => this.#release(executionId),
@@ -64,8 +80,10 @@ export class AgentService {
     return Object.fromEntries(entries);
   }
 
-  async #configure({ name }: ConfigureRequest): Promise<void> {
+  async #configure({ name, tenure }: ConfigureRequest): Promise<void> {
     this.#name = name;
+    this.#tenure = tenure;
+    if (tenure) adoptTenure(this.#layout, tenure);
   }
 
   async #probe(): Promise<NodeFacts> {
@@ -97,8 +115,9 @@ export class AgentService {
     return facts;
   }
 
-  async #renewLeases(): Promise<void> {
+  async #ping({ sample }: PingRequest): Promise<AgentSample | undefined> {
     for (const executionId of this.#attached.keys()) this.#renewLease(executionId);
+    return sample ? await this.#sampler.take() : undefined;
   }
 
   /** Any change renews: the process id sets it apart from what another agent wrote. */
@@ -121,6 +140,9 @@ export class AgentService {
       const ended = { done: true, promise: Promise.resolve() };
       await sendLog(join(this.#layout.execution(executionId), 'log'), request.logOffset, 0, channel, ended);
       return earlier;
+    }
+    if (isOver(this.#layout, this.#tenure)) {
+      throw new HelixError('node.lost', `${this.#name} belongs to another node-pool by now`);
     }
     claimExecution(this.#layout, request);
     this.#fenceOtherAgents(request);

@@ -1,6 +1,10 @@
 import { type ClassAtom, parseCapabilityClass } from '../../contracts/capability-class.ts';
 import type { NodeFacts } from '../../contracts/node.ts';
+import type { Resources } from '../../contracts/step.ts';
 import { satisfies } from '../capability.ts';
+import { Charges } from './charges.ts';
+import { Credit } from './credit.ts';
+import { couldEverTake, shareOf } from './resources.ts';
 
 /** A node as the allocator sees it. */
 export interface Placeable {
@@ -8,26 +12,50 @@ export interface Placeable {
   readonly slots: number;
   readonly facts: NodeFacts;
   readonly labels: Record<string, string>;
-  readonly healthy: boolean;
+  /** What it takes: any step, only steps that run there already, or nothing because it cannot be reached. */
+  readonly takes: 'any' | 'attached' | 'nothing';
+  /** Taken only when no better one is free. */
+  readonly degraded: boolean;
 }
 
-/** A slot of a node, held by one step until it is given back. */
+/** What of a node another node-pool resources to know. */
+export type RemoteNode = Pick<Placeable, 'facts' | 'labels'> & { readonly slots: number };
+
+/** A share of a node, held by one step until it is given back. */
 export interface SlotLease {
   readonly node: string;
-  release(): void;
+  /** The node takes no new steps: the step may go on there, not begin. */
+  readonly attachOnly: boolean;
+  /** Why this node: a few words for people. */
+  readonly why: string;
+  /** `ended` says that nothing of the step runs there any more. */
+  release(ended: boolean): void;
 }
 
 export interface AcquireOptions {
+  executionId: string;
   signal: AbortSignal;
-  /** The node where the step may run already: taken even when it is full, as long as it is healthy. */
+  resources?: Resources | undefined;
+  /** The node where the step may run already: taken even when it is full, as long as it can be reached. */
   attachTo?: string | undefined;
-  /** Called once, when no healthy node of the class is known. */
+  /** A node that is not to be taken. */
+  avoid?: string | undefined;
+  /** How much of what the step needs is on a node already: it weighs as much as that share of the node's slots being free. */
+  warmth?(node: string): number;
+  /** Called once, when no node of the fleet could ever take the step. */
   onUnserved?(): void;
 }
 
+/** Nothing of this pool serves the class any more, but another pool does: the task is to be given back to the queue. */
+export const ELSEWHERE: Error = Object.assign(new Error('another node-pool serves this class by now'), {
+  name: 'Elsewhere',
+});
+
 interface Waiter {
+  state: ClassState;
   options: AcquireOptions;
   grant(lease: SlotLease): void;
+  refuse(error: Error): void;
   toldUnserved: boolean;
 }
 
@@ -44,21 +72,29 @@ interface ClassState {
   credits: number;
   /** Tasks that this process has taken from the queue and not finished. */
   admitted: number;
-  /** Slots of nodes that tasks of the class hold. */
+  /** Tasks of the class that hold a share of a node. */
   holding: number;
   readonly creditWaiters: Set<() => void>;
-  readonly waiters: Set<Waiter>;
 }
 
 /**
- * Shares the slots of all nodes among all capability classes. A class is granted a credit to poll its task queue while there is a free slot
- * that no admitted task is on its way to; a task is given its node only when it arrives, least loaded first. Credits are not slots: an idle
- * poll holds no node. See docs/placement.md.
+ * Shares the slots of this pool's nodes among all capability classes. A class is granted a credit to poll its task queue while there is a
+ * free slot that no admitted task is on its way to; a task is given its node only when it arrives. Credits are not slots: an idle poll
+ * holds no node. See docs/placement.md.
  */
 export class Allocator {
   private readonly nodes = new Map<string, Placeable>();
-  private readonly busy = new Map<string, number>();
+  private readonly charges = new Charges();
   private readonly classes = new Map<string, ClassState>();
+  /** In the order of their arrival. */
+  private readonly waiters = new Set<Waiter>();
+  private elsewhere: readonly RemoteNode[] = [];
+  private readonly mayPlace: () => boolean;
+
+  /** Nothing is placed while `mayPlace` says no; `serve` has to be called when it says yes again. */
+  constructor(mayPlace: () => boolean = () => true) {
+    this.mayPlace = mayPlace;
+  }
 
   /** Adds a node or takes over its new state, and lets waiting steps have it. */
   setNode(node: Placeable): void {
@@ -68,7 +104,19 @@ export class Allocator {
 
   removeNode(name: string): void {
     this.nodes.delete(name);
+    this.charges.forget(name);
     this.serve();
+  }
+
+  /** Nodes that take steps and belong to other node-pools. */
+  setElsewhere(nodes: readonly RemoteNode[]): void {
+    this.elsewhere = nodes;
+    this.serve();
+  }
+
+  /** Executions that a node says it runs, whoever has asked for them: those that no step here holds take up their place too. */
+  setRunning(name: string, executionIds: readonly string[]): void {
+    if (this.charges.setRunning(name, executionIds)) this.serve();
   }
 
   /** Waits until the class may poll for one more task. Rejects with the signal's reason. */
@@ -90,40 +138,74 @@ export class Allocator {
     );
   }
 
-  /** Waits for a slot of a node of the class. Rejects with the signal's reason. */
+  /** Waits for a share of a node of the class. Rejects with the signal's reason, or with ELSEWHERE. */
   acquire(className: string, options: AcquireOptions): Promise<SlotLease> {
     const state = this.classState(className);
     const { signal } = options;
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.waiters.delete(waiter);
+        signal.removeEventListener('abort', abort);
+      };
       const waiter: Waiter = {
+        state,
         options,
         toldUnserved: false,
         grant: (lease) => {
-          state.waiters.delete(waiter);
-          signal.removeEventListener('abort', abort);
+          leave();
           resolve(lease);
+        },
+        refuse: (error) => {
+          leave();
+          reject(error);
         },
       };
       const abort = (): void => {
-        state.waiters.delete(waiter);
-        reject(signal.reason);
+        waiter.refuse(signal.reason as Error);
         this.serve();
       };
       signal.addEventListener('abort', abort, { once: true });
-      state.waiters.add(waiter);
+      this.waiters.add(waiter);
       this.serve();
     });
   }
 
-  /** Whether a healthy node of the class is known. */
-  serves(className: string): boolean {
-    return this.nodesOf(this.classState(className)).length > 0;
+  /** Whether any node of the fleet that takes steps could take this one. */
+  serves(className: string, resources?: Resources): boolean {
+    const { atoms } = this.classState(className);
+    return this.candidates(atoms, resources).length > 0 || this.isServedElsewhere(atoms, resources);
   }
 
-  /** Steps that hold a slot of the node. */
+  /** Whether another node here takes such a step. */
+  hasAnother(node: string, className: string, resources?: Resources): boolean {
+    const { atoms } = this.classState(className);
+    return this.candidates(atoms, resources).some(({ name }) => name !== node);
+  }
+
+  /** Slots of the node that are taken. */
   busySlots(node: string): number {
-    return this.busy.get(node) ?? 0;
+    return this.charges.of(node).slots;
+  }
+
+  /** Steps that hold a share of the node, and executions there that nobody holds. */
+  busySteps(node: string): number {
+    return this.charges.of(node).steps;
+  }
+
+  /** Steps here that hold a share of the node. */
+  heldSteps(node: string): number {
+    return this.charges.heldOf(node);
+  }
+
+  /** Gives free places to those who wait, oldest first. */
+  serve(): void {
+    if (!this.mayPlace()) return;
+    const reserved = new Set<string>();
+    for (const waiter of this.waiters) this.tryGrant(waiter, reserved);
+    for (const state of this.classes.values()) {
+      if (this.mayPoll(state)) for (const wake of state.creditWaiters) wake();
+    }
   }
 
   private classState(className: string): ClassState {
@@ -135,69 +217,88 @@ export class Allocator {
         admitted: 0,
         holding: 0,
         creditWaiters: new Set(),
-        waiters: new Set(),
       };
       this.classes.set(className, state);
     }
     return state;
   }
 
-  private serve(): void {
-    for (const state of this.classes.values()) {
-      for (const waiter of state.waiters) this.tryGrant(state, waiter);
-    }
-    for (const state of this.classes.values()) {
-      if (this.mayPoll(state)) for (const wake of state.creditWaiters) wake();
-    }
-  }
-
-  private tryGrant(state: ClassState, waiter: Waiter): void {
-    const { attachTo, onUnserved } = waiter.options;
-    const serving = this.nodesOf(state);
+  /** `reserved` are nodes that a bigger step waits for to become free enough: a stream of small ones must not keep it out for ever. */
+  private tryGrant(waiter: Waiter, reserved: Set<string>): void {
+    const { state, options } = waiter;
+    const { attachTo, avoid, resources, onUnserved } = options;
     const attach = attachTo === undefined ? undefined : this.nodes.get(attachTo);
-    if (attach?.healthy) return waiter.grant(this.lease(state, attach.name));
-    if (serving.length === 0 && !waiter.toldUnserved) {
-      waiter.toldUnserved = true;
-      onUnserved?.();
+    if (attach && attach.takes !== 'nothing') {
+      return waiter.grant(this.lease(state, attach, options, 'it runs there already'));
     }
-    const free = serving.filter((node) => this.freeSlots(node) > 0);
-    const best = free.sort(
-      (a, b) => this.load(a) - this.load(b) || this.versatility(a) - this.versatility(b) || compare(a.name, b.name),
-    )[0];
-    if (best) waiter.grant(this.lease(state, best.name));
+    const candidates = this.candidates(state.atoms, resources).filter(({ name }) => name !== avoid);
+    if (candidates.length === 0) {
+      if (this.isServedElsewhere(state.atoms, resources)) return waiter.refuse(ELSEWHERE);
+      if (!waiter.toldUnserved) {
+        waiter.toldUnserved = true;
+        onUnserved?.();
+      }
+      return;
+    }
+    const open = candidates.filter(({ name }) => !reserved.has(name));
+    const fitting = open.filter((node) => this.charges.fits(node, shareOf(node, resources)));
+    const [best] = this.inOrder(fitting, options);
+    if (best) return waiter.grant(this.lease(state, best, options, reasonFor(best, candidates, options)));
+    const [next] = open.sort((a, b) => this.load(a) - this.load(b) || compare(a.name, b.name));
+    if (next && shareOf(next, resources).slots > 1) reserved.add(next.name);
   }
 
-  private lease(state: ClassState, node: string): SlotLease {
+  private inOrder(nodes: Placeable[], { warmth = () => 0 }: AcquireOptions): Placeable[] {
+    return nodes.sort(
+      (a, b) =>
+        Number(a.degraded) - Number(b.degraded) ||
+        this.load(a) - warmth(a.name) - (this.load(b) - warmth(b.name)) ||
+        this.versatility(a) - this.versatility(b) ||
+        compare(a.name, b.name),
+    );
+  }
+
+  private lease(state: ClassState, node: Placeable, options: AcquireOptions, why: string): SlotLease {
+    const { executionId, resources } = options;
     state.holding += 1;
-    this.busy.set(node, this.busySlots(node) + 1);
+    this.charges.add(node.name, executionId, shareOf(node, resources));
     let held = true;
     return {
-      node,
-      release: () => {
+      node: node.name,
+      attachOnly: node.takes !== 'any',
+      why,
+      release: (ended) => {
         if (!held) return;
         held = false;
         state.holding -= 1;
-        this.busy.set(node, this.busySlots(node) - 1);
+        this.charges.remove(node.name, executionId, ended);
         this.serve();
       },
     };
   }
 
   private mayPoll(state: ClassState): boolean {
-    const serving = this.nodesOf(state);
+    if (!this.mayPlace()) return false;
+    const serving = this.candidates(state.atoms);
     const onTheWay = state.admitted - state.holding;
-    if (serving.length === 0) return state.credits + onTheWay < waitersOfUnservedClass;
-    const free = serving.reduce((sum, node) => sum + Math.max(0, this.freeSlots(node)), 0) - onTheWay;
+    if (serving.length === 0) {
+      // Whoever has such nodes is to have the tasks.
+      if (this.isServedElsewhere(state.atoms)) return false;
+      return state.credits + onTheWay < waitersOfUnservedClass;
+    }
+    const free = serving.reduce((sum, node) => sum + this.charges.freeSlots(node), 0) - onTheWay;
     // The floor of one keeps the place of a rare class on busy nodes, unless somebody of it waits already.
     return state.credits < Math.max(free, onTheWay === 0 ? 1 : 0);
   }
 
-  private nodesOf(state: ClassState): Placeable[] {
-    return [...this.nodes.values()].filter((node) => node.healthy && satisfies(node.facts, node.labels, state.atoms));
+  private candidates(atoms: ClassAtom[], resources?: Resources): Placeable[] {
+    return [...this.nodes.values()].filter(
+      (node) => node.takes === 'any' && satisfies(node.facts, node.labels, atoms) && couldEverTake(node, resources),
+    );
   }
 
-  private freeSlots(node: Placeable): number {
-    return node.slots - this.busySlots(node.name);
+  private isServedElsewhere(atoms: ClassAtom[], resources?: Resources): boolean {
+    return this.elsewhere.some((node) => satisfies(node.facts, node.labels, atoms) && couldEverTake(node, resources));
   }
 
   private load(node: Placeable): number {
@@ -209,31 +310,6 @@ export class Allocator {
     let served = 0;
     for (const state of this.classes.values()) if (satisfies(node.facts, node.labels, state.atoms)) served += 1;
     return served;
-  }
-}
-
-/** A permit to poll: used when a task was found, released exactly once. */
-export class Credit {
-  private used = false;
-  private released = false;
-  private readonly onUse: () => void;
-  private readonly onRelease: (used: boolean) => void;
-
-  constructor(onUse: () => void, onRelease: (used: boolean) => void) {
-    this.onUse = onUse;
-    this.onRelease = onRelease;
-  }
-
-  markUsed(): void {
-    if (this.used || this.released) return;
-    this.used = true;
-    this.onUse();
-  }
-
-  release(): void {
-    if (this.released) return;
-    this.released = true;
-    this.onRelease(this.used);
   }
 }
 
@@ -252,6 +328,12 @@ function untilCalled(set: Set<() => void>, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', abort, { once: true });
     set.add(wake);
   });
+}
+
+function reasonFor(node: Placeable, candidates: readonly Placeable[], { warmth }: AcquireOptions): string {
+  if (candidates.length === 1) return 'the only node of its class';
+  if (warmth && warmth(node.name) > 0) return 'it has the project already';
+  return `least loaded of ${candidates.length}`;
 }
 
 function compare(a: string, b: string): number {

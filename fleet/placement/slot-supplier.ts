@@ -1,5 +1,6 @@
 import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
-import type { Allocator, Credit } from './allocator.ts';
+import type { Allocator } from './allocator.ts';
+import type { Credit } from './credit.ts';
 
 /** The slots of one class's Worker, as Temporal's core asks for them. A permit is a credit to poll, never a node. */
 export function createSlotSupplier(

@@ -1,14 +1,23 @@
 import { HelixError } from '../../contracts/error.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { type JobRequest } from '../../contracts/job.ts';
-import type { ChatControl, JobControl, LocalModelControl, ModelControl, NodeControl } from '../../api/deps.ts';
+import type { NodeHold } from '../../contracts/node.ts';
+import type {
+  ChatControl,
+  JobControl,
+  LocalModelControl,
+  ModelControl,
+  Needs,
+  NodeControl,
+} from '../../api/deps.ts';
 import type { Database } from '../../db/database.ts';
-import { getNode, removeNode, saveNode } from '../../db/nodes.ts';
+import { changeStanding, getNode, insertNode, removeNode } from '../../db/nodes.ts';
 import { addJob, nodeRecord } from '../db/samples.ts';
 
 /** Keeps what was asked of it, and records jobs as running; nothing is carried out. */
 export class RecordedJobs implements JobControl {
   readonly requests: JobRequest[] = [];
+  readonly needs: Needs[] = [];
   readonly messages: string[] = [];
   /** Called with each message, for a test to play the job's part. */
   onMessage: (jobId: string, message: string) => Promise<void> = async () => {};
@@ -21,11 +30,12 @@ export class RecordedJobs implements JobControl {
     this.#database = database;
   }
 
-  async start(request: JobRequest) {
+  async start(request: JobRequest, needs: Needs = {}) {
     const key = request.idempotencyKey;
     const known = key === undefined ? undefined : this.#byKey.get(key);
     if (known) return { jobId: known, workflowId: known, created: false };
     this.requests.push(request);
+    this.needs.push(needs);
     const jobId = await addJob(this.#database, request);
     if (key !== undefined) this.#byKey.set(key, jobId);
     await this.onStart(jobId, request);
@@ -101,14 +111,18 @@ export const silentChats: ChatControl = {
 
 /** Puts nodes on record without connecting to them. */
 export function recordedNodes(database: Database): NodeControl {
+  const hold = async (name: string, what: NodeHold | null): Promise<void> => {
+    const record = await changeStanding(database, name, { hold: what });
+    if (!record) throw new HelixError('node.not-found', `there is no node "${name}"`);
+  };
   return {
     async add({ name, ssh, hostKey, slots, labels }) {
       if (await getNode(database, name)) throw new HelixError('node.name-taken', `there is a node "${name}" already`);
       if (hostKey.kind === 'fingerprint')
         throw new HelixError('node.host-key', `the host key of ${ssh.host} is another one`);
       const node = nodeRecord(name, { ssh, labels, slots: slots ?? 2 });
-      await saveNode(database, node);
-      return node;
+      await insertNode(database, node);
+      return (await getNode(database, name))!;
     },
     async probe(name) {
       const node = await getNode(database, name);
@@ -118,5 +132,9 @@ export function recordedNodes(database: Database): NodeControl {
     async remove(name) {
       if (!(await removeNode(database, name))) throw new HelixError('node.not-found', `there is no node "${name}"`);
     },
+    cordon: (name, reason) => hold(name, { kind: 'cordoned', reason }),
+    uncordon: (name) => hold(name, null),
+    drain: (name, { reason }) => hold(name, { kind: 'draining', reason }),
+    retire: (name, { reason }) => hold(name, { kind: 'draining', reason }),
   };
 }

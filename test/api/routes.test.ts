@@ -5,6 +5,7 @@ import { nodeRecordSchema } from '../../contracts/node.ts';
 import { openDatabase } from '../../db/database.ts';
 import { appendEvents } from '../../db/events.ts';
 import { updateJob } from '../../db/jobs.ts';
+import { insertSamples } from '../../db/node-metrics.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
@@ -151,6 +152,34 @@ describe('the REST API', function () {
       assert.equal((await call(api, 'DELETE', '/v1/nodes/n1')).status, 204);
       expectProblem(await call(api, 'GET', '/v1/nodes/n1'), 404, 'node.not-found');
       expectProblem(await call(api, 'DELETE', '/v1/nodes/n1'), 404, 'node.not-found');
+    }));
+
+  it('holds nodes back, and shows what became of them', () =>
+    withApi(async (api) => {
+      const body = { name: 'n1', ssh: { host: '192.0.2.7', user: 'me' }, hostKey: { kind: 'accept-new' } };
+      await call(api, 'POST', '/v1/nodes', body);
+      const stateAfter = async (path: string, said: object = {}): Promise<unknown> => {
+        assert.equal((await call(api, 'POST', `/v1/nodes/n1/${path}`, said)).status, 202);
+        const { state, reason } = nodeRecordSchema.parse((await call(api, 'GET', '/v1/nodes/n1')).body);
+        return [state, reason];
+      };
+      assert.deepEqual(await stateAfter('cordon', { reason: 'new kernel' }), ['cordoned', 'new kernel']);
+      assert.deepEqual(await stateAfter('uncordon'), ['healthy', undefined]);
+      assert.deepEqual(await stateAfter('drain', { limitMs: 0 }), ['draining', 'by a user']);
+      const { events } = (await call(api, 'GET', '/v1/nodes/n1/events?limit=2')).body as {
+        events: { state: string }[];
+      };
+      assert.deepEqual(events.map(({ state }) => state), ['draining', 'healthy']); // prettier-ignore
+      const sample = { node: 'n1', at: new Date().toISOString(), cpu: 0.5, load: 1, memoryFree: 1, diskFree: 1 };
+      await insertSamples(api.database, [{ ...sample, latencyMs: 2, clockOffsetMs: 0, busy: 3 }]);
+      const { metrics } = (await call(api, 'GET', '/v1/nodes/n1/metrics?period=0')).body as {
+        metrics: { busy: number }[];
+      };
+      assert.equal(metrics[0]!.busy, 3);
+      expectProblem(await call(api, 'GET', '/v1/nodes/n1/metrics?period=7'), 400, 'usage.invalid');
+      expectProblem(await call(api, 'POST', '/v1/nodes/n1/drain', { limitMs: -1 }), 400, 'usage.invalid');
+      expectProblem(await call(api, 'POST', '/v1/nodes/n2/cordon'), 404, 'node.not-found');
+      expectProblem(await call(api, 'GET', '/v1/nodes/n2/events'), 404, 'node.not-found');
     }));
 
   it('answers with problem details to what it does not know', () =>

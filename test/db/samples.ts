@@ -59,6 +59,7 @@ export function nodeRecord(name: string, more: Partial<NodeRecord> = {}): NodeRe
       gpus: [],
     },
     state: 'healthy',
+    since: '2026-01-01T00:00:00.000Z',
     busy: 0,
     probedAt: '2026-01-02T03:04:05.000Z',
     ...more,

@@ -328,10 +328,10 @@ describe('the local node', function () {
   it('tells that its agent has gone and that it is back', () =>
     withLocalNode(async ({ node, root }) => {
       const states: string[] = [];
-      const stop = node.onStateChange((state) => states.push(state));
+      const stop = node.onStateChange(({ state }) => states.push(state));
       process.kill(agentOf(root), 'SIGKILL');
       await eventually('both changes', () => states.length === 2);
       stop();
-      assert.deepEqual(states, ['unreachable', 'healthy']);
+      assert.deepEqual(states, ['lost', 'connected']);
     }));
 });

@@ -127,15 +127,15 @@ describe('an SSH node', function () {
     withMachine(async ({ open, spec, sshd }) => {
       const node = await open();
       const states: string[] = [];
-      node.onStateChange((state) => states.push(state));
+      node.onStateChange(({ state }) => states.push(state));
       const running = start(node, await spec('echo begun; sleep 1; echo ended'));
       await running.says('begun');
       await sshd.stop();
-      await eventually('the loss', () => states.includes('unreachable'));
+      await eventually('the loss', () => states.includes('lost'));
       await sshd.start();
       assert.equal((await running.outcome).exitCode, 0);
       assert.equal(running.log(), 'begun\nended\n');
-      assert.deepEqual(states, ['unreachable', 'healthy']);
+      assert.deepEqual(states, ['lost', 'connected']);
       await node.release(running.id);
     }));
 
@@ -220,7 +220,7 @@ describe('an SSH node', function () {
   it('refuses a root that cannot be written', () =>
     withMachine(async ({ open, sshd }) => {
       await writeFile(join(sshd.home, 'occupied'), '');
-      await assert.rejects(open({ root: '~/occupied/below' }), {
+      await assert.rejects(open({ ssh: { ...sshd.target, root: '~/occupied/below' } }), {
         code: 'node.unsuitable',
         message: /cannot be written/,
       });
@@ -312,7 +312,7 @@ describe('an SSH node', function () {
       chmodSync(root, 0o700);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', root]);
       try {
-        const node = await open({ root });
+        const node = await open({ ssh: { ...sshd.target, root } });
         const step = await spec('head -c 20000000 /dev/urandom > big; echo code $?');
         const running = start(node, step);
         await assert.rejects(

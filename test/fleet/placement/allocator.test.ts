@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Allocator, type Credit, type Placeable } from '../../../fleet/placement/allocator.ts';
+import { type AcquireOptions, Allocator, type Placeable, type SlotLease } from '../../../fleet/placement/allocator.ts';
+import type { Credit } from '../../../fleet/placement/credit.ts';
 
 const node = (name: string, slots: number, tools: string[] = [], more: Partial<Placeable> = {}): Placeable => ({
   name,
   slots,
   labels: {},
-  healthy: true,
+  takes: 'any',
+  degraded: false,
   facts: {
     os: 'linux',
     arch: 'x64',
@@ -21,6 +23,14 @@ const node = (name: string, slots: number, tools: string[] = [], more: Partial<P
 });
 
 const never = new AbortController().signal;
+
+let executions = 0;
+
+/** A step that nothing calls off, unless told otherwise. */
+function acquire(allocator: Allocator, className: string, more: Partial<AcquireOptions> = {}): Promise<SlotLease> {
+  executions += 1;
+  return allocator.acquire(className, { executionId: `e${executions}`, signal: never, ...more });
+}
 
 /** Whether the promise is still pending after everything that can happen at once has happened. */
 async function pending(promise: Promise<unknown>): Promise<boolean> {
@@ -49,12 +59,12 @@ describe('the allocator', () => {
     allocator.setNode(node('b', 4, ['go']));
     allocator.setNode(node('c', 9));
     const leases = [];
-    for (let index = 0; index < 6; index += 1) leases.push(await allocator.acquire('go', { signal: never }));
+    for (let index = 0; index < 6; index += 1) leases.push(await acquire(allocator, 'go', {}));
     assert.deepEqual([allocator.busySlots('a'), allocator.busySlots('b'), allocator.busySlots('c')], [2, 4, 0]);
-    const seventh = allocator.acquire('go', { signal: never });
+    const seventh = acquire(allocator, 'go', {});
     assert.equal(await pending(seventh), true, 'never more steps than slots');
-    leases[0]!.release();
-    leases[0]!.release();
+    leases[0]!.release(true);
+    leases[0]!.release(true);
     await seventh;
     assert.equal(allocator.busySlots('a') + allocator.busySlots('b'), 6, 'a slot is given back once');
   });
@@ -64,17 +74,17 @@ describe('the allocator', () => {
     allocator.setNode(node('a-rare', 1, ['go', 'rust']));
     allocator.setNode(node('b-common', 1, ['go']));
     await creditsOf(allocator, 'rust', 1);
-    assert.equal((await allocator.acquire('go', { signal: never })).node, 'b-common');
+    assert.equal((await acquire(allocator, 'go', {})).node, 'b-common');
   });
 
   it('takes a step back to the node where it runs, even when that is full, as long as it is healthy', async () => {
     const allocator = new Allocator();
     allocator.setNode(node('a', 1));
     allocator.setNode(node('b', 1));
-    const first = await allocator.acquire('any', { signal: never });
-    assert.equal((await allocator.acquire('any', { signal: never, attachTo: first.node })).node, first.node);
-    allocator.setNode(node(first.node, 1, [], { healthy: false }));
-    assert.notEqual((await allocator.acquire('any', { signal: never, attachTo: first.node })).node, first.node);
+    const first = await acquire(allocator, 'any', {});
+    assert.equal((await acquire(allocator, 'any', { attachTo: first.node })).node, first.node);
+    allocator.setNode(node(first.node, 1, [], { takes: 'nothing' }));
+    assert.notEqual((await acquire(allocator, 'any', { attachTo: first.node })).node, first.node);
   });
 
   it('grants as many credits to poll as there are free slots, and an idle class holds no node', async () => {
@@ -88,13 +98,13 @@ describe('the allocator', () => {
   it('polls for nothing that no slot is free for, but keeps a place for a class that has nobody waiting', async () => {
     const allocator = new Allocator();
     allocator.setNode(node('a', 1, ['go', 'rust']));
-    const lease = await allocator.acquire('go', { signal: never });
+    const lease = await acquire(allocator, 'go', {});
     const [place, ...more] = await creditsOf(allocator, 'rust', 10);
     assert.equal(more.length, 0);
     place!.markUsed();
     assert.equal((await creditsOf(allocator, 'rust', 10)).length, 0, 'one waits already');
-    const waiting = allocator.acquire('rust', { signal: never });
-    lease.release();
+    const waiting = acquire(allocator, 'rust', {});
+    lease.release(true);
     assert.equal((await waiting).node, 'a');
   });
 
@@ -113,7 +123,7 @@ describe('the allocator', () => {
     const allocator = new Allocator();
     allocator.setNode(node('a', 1));
     let told = 0;
-    const waiting = allocator.acquire('gpu', { signal: never, onUnserved: () => (told += 1) });
+    const waiting = acquire(allocator, 'gpu', { onUnserved: () => (told += 1) });
     assert.equal(told, 1);
     assert.equal(allocator.serves('gpu'), false);
     const gpu = node('b', 1);
@@ -130,13 +140,13 @@ describe('the allocator', () => {
   it('forgets a waiter whose signal is aborted and gives the slot to the next', async () => {
     const allocator = new Allocator();
     allocator.setNode(node('a', 1));
-    const lease = await allocator.acquire('any', { signal: never });
+    const lease = await acquire(allocator, 'any', {});
     const control = new AbortController();
-    const aborted = allocator.acquire('any', { signal: control.signal });
-    const next = allocator.acquire('any', { signal: never });
+    const aborted = acquire(allocator, 'any', { signal: control.signal });
+    const next = acquire(allocator, 'any', {});
     control.abort(new Error('cancelled'));
     await assert.rejects(aborted, /cancelled/);
-    lease.release();
+    lease.release(true);
     assert.equal((await next).node, 'a');
   });
 
@@ -149,10 +159,10 @@ describe('the allocator', () => {
     const step = async (className: string): Promise<void> => {
       const credit = await allocator.reserveCredit(className, never);
       credit.markUsed();
-      const lease = await allocator.acquire(className, { signal: never });
+      const lease = await acquire(allocator, className, {});
       for (const [name, most] of Object.entries(slots)) assert.ok(allocator.busySlots(name) <= most);
       await delay(Math.random() * 3);
-      lease.release();
+      lease.release(true);
       credit.release();
       done += 1;
     };

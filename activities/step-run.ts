@@ -1,0 +1,329 @@
+import type { Info } from '@temporalio/activity';
+import { CancelledFailure } from '@temporalio/common';
+import type { Logger } from 'pino';
+import { stepSucceeded } from '../contracts/derived.ts';
+import { HelixError } from '../contracts/error.ts';
+import type { JobEventData } from '../contracts/event.ts';
+import type { StepResult, StepSpec } from '../contracts/step.ts';
+import type { StepContext, StepInput } from '../contracts/workflow.ts';
+import { appendEvents } from '../db/events.ts';
+import { listNodes } from '../db/nodes.ts';
+import { storeStep } from '../db/step-cache.ts';
+import { findStep, setWaiting, startStep, type StepIdentity } from '../db/steps.ts';
+import { DETACH, type ExecutionOutcome, type FleetNode } from '../fleet/node.ts';
+import type { SlotLease } from '../fleet/placement/allocator.ts';
+import { stepKey } from '../fleet/placement/step-key.ts';
+import { answerFromCache, type CacheDeps } from './cached-steps.ts';
+import { executionIdOf } from './execution-id.ts';
+import type { NodeEvidence } from './node-evidence.ts';
+import { findNode, placeStep, type PlacementDeps } from './step-placement.ts';
+import { recordFinished } from './step-records.ts';
+
+export interface StepDeps extends CacheDeps, PlacementDeps {
+  evidence: NodeEvidence;
+  logLimitBytes: number;
+  logger: Logger;
+}
+
+/** Where a step failed in a way that may be the node's own doing, and how. */
+interface Suspicion {
+  node: string;
+  reason: string;
+}
+
+/** The steps on the node are to run elsewhere. */
+const HANDED_BACK = Symbol('handed back');
+
+/** One attempt of a step: looked up, placed, run on a node, and recorded. */
+export class StepRun {
+  private readonly deps: StepDeps;
+  private readonly context: StepContext;
+  private readonly spec: StepSpec;
+  private readonly attempt: number;
+  private readonly earlierNode: string | undefined;
+  private readonly onClaimed: (node: string) => void;
+  private readonly identity: StepIdentity;
+  private readonly began = performance.now();
+
+  constructor(
+    deps: StepDeps,
+    { context, resumed }: Pick<StepInput, 'context' | 'resumed'>,
+    spec: StepSpec,
+    info: Info,
+    earlierNode: string | undefined,
+    onClaimed: (node: string) => void,
+  ) {
+    this.deps = deps;
+    this.context = context;
+    this.spec = spec;
+    this.attempt = (resumed?.attempts ?? 0) + info.attempt;
+    this.earlierNode = earlierNode;
+    this.onClaimed = onClaimed;
+    const { jobId, taskId, title, phase } = context;
+    this.identity = { jobId, taskId, title, phase, executionId: resumed?.executionId ?? executionIdOf(info) };
+  }
+
+  async result(signal: AbortSignal): Promise<StepResult> {
+    const { database } = this.deps;
+    const { executionId } = this.identity;
+    const earlier = this.attempt > 1 ? await findStep(database, executionId) : undefined;
+    if (earlier?.result) return earlier.result;
+    const cached = await this.fromCache();
+    if (cached) return cached;
+    // A heartbeat that never arrived must not lose the node: the record was written before the command started.
+    let lastNode = this.earlierNode ?? earlier?.step.node ?? undefined;
+    let attachTo = lastNode;
+    let suspicion: Suspicion | undefined;
+    for (;;) {
+      if (attachTo) await findNode(this.deps, attachTo, { executionId, attempts: this.attempt }, signal);
+      const lease = await this.place(signal, attachTo, suspicion?.node);
+      // What another node printed is no part of what this one will print.
+      if (lastNode !== undefined && lastNode !== lease.node) await this.deps.logs.discard(executionId);
+      lastNode = lease.node;
+      attachTo = undefined;
+      const tried = await this.tryOn(lease, signal, suspicion);
+      if (tried === undefined) continue;
+      if ('end' in tried) return tried;
+      suspicion = tried;
+    }
+  }
+
+  private async fromCache(): Promise<StepResult | undefined> {
+    const { identity, attempt, spec } = this;
+    if (spec.cache === 'off') return undefined;
+    const nodes = await listNodes(this.deps.database);
+    const [answer] = await answerFromCache(this.deps, nodes, [{ identity, attempt, spec }]);
+    if (!answer) return undefined;
+    await this.recordFinished(answer.result);
+    return answer.result;
+  }
+
+  /** Waits for a share of a node, and says so when nobody serves the step. */
+  private async place(
+    signal: AbortSignal,
+    attachTo: string | undefined,
+    avoid: string | undefined,
+  ): Promise<SlotLease> {
+    const { executionId } = this.identity;
+    const onUnserved = (until: Date): void => {
+      const deadline = until.toISOString();
+      void this.byTheWay(() => setWaiting(this.deps.database, this.identity));
+      void this.byTheWay(() =>
+        this.say('waiting', { type: 'step.waiting', ...this.identity, class: this.spec.class, deadline }),
+      );
+    };
+    const { nodeWaitMs } = this.context;
+    return await placeStep(this.deps, {
+      executionId,
+      spec: this.spec,
+      nodeWaitMs,
+      signal,
+      attachTo,
+      avoid,
+      onUnserved,
+    });
+  }
+
+  /**
+   * Gives the result, or what speaks for trying another node; undefined when the step does not run on the node that was to have it and
+   * cannot begin there.
+   */
+  private async tryOn(
+    lease: SlotLease,
+    signal: AbortSignal,
+    suspicion: Suspicion | undefined,
+  ): Promise<StepResult | Suspicion | undefined> {
+    const { roster, evidence } = this.deps;
+    const node = roster.get(lease.node);
+    let ended = false;
+    try {
+      if (!node) throw new HelixError('node.lost', `node ${lease.node} was removed before the step could start there`);
+      const outcome = await this.runOn(node, lease, signal);
+      ended = true;
+      if (outcome === undefined) return undefined;
+      const reason = suspicion ? undefined : nodesOwnDoing(outcome);
+      if (reason !== undefined && this.hasAnother(lease.node)) return await this.doubt(node, reason);
+      const result = await this.finish(node, outcome, signal);
+      if (suspicion && !nodesOwnDoing(outcome))
+        await this.byTheWay(() => evidence.failedAlone(suspicion.node, this.spec, suspicion.reason)); // prettier-ignore
+      else await this.byTheWay(() => evidence.ended(node, this.spec, result));
+      return result;
+    } catch (error) {
+      if (error === HANDED_BACK) {
+        ended = true;
+        throw await this.handBack(node!);
+      }
+      if (signal.aborted) throw error;
+      await this.byTheWay(() => this.sayInterrupted(lease.node, error));
+      // A node that was given up on purpose is not to blame, nor for what came after the step had ended on it.
+      if (!ended && node && roster.get(lease.node) === node)
+        await this.byTheWay(() => evidence.broke(lease.node, this.spec, error));
+      if (node && !suspicion && isDiskFull(error) && this.hasAnother(lease.node)) {
+        ended = true;
+        return await this.doubt(node, (error as Error).message);
+      }
+      throw error;
+    } finally {
+      lease.release(ended);
+    }
+  }
+
+  /** Whether another node of this pool takes such steps. */
+  private hasAnother(node: string): boolean {
+    return this.deps.allocator.hasAnother(node, this.spec.class, this.spec.resources);
+  }
+
+  /** Forgets what the node made of the step, which is to be tried on another one. */
+  private async doubt(node: FleetNode, reason: string): Promise<Suspicion> {
+    await node.release(this.identity.executionId).catch(() => undefined);
+    await this.byTheWay(() => this.sayInterrupted(node.name, new Error(`${reason}; another node is asked`)));
+    return { node: node.name, reason };
+  }
+
+  private async handBack(node: FleetNode): Promise<HelixError> {
+    const { executionId } = this.identity;
+    await node.release(executionId).catch(() => undefined);
+    const error = new HelixError('node.lost', `node ${node.name} is drained and hands back what still runs there`);
+    await this.byTheWay(() => this.sayInterrupted(node.name, error));
+    return error;
+  }
+
+  /** What is told by the way must not fail the step when the database is away for a moment. */
+  private async byTheWay(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.deps.logger.warn(
+        { err: error, executionId: this.identity.executionId },
+        'could not record what a step is at',
+      );
+    }
+  }
+
+  private async runOn(node: FleetNode, lease: SlotLease, signal: AbortSignal): Promise<ExecutionOutcome | undefined> {
+    const { database } = this.deps;
+    // Recorded before the command starts, so that whoever comes after a crash knows where to look for it.
+    await startStep(database, { ...this.identity, node: node.name, attempt: this.attempt });
+    if (!lease.attachOnly) await this.sayStarted(lease);
+    try {
+      return await this.execute(node, lease, signal);
+    } catch (error) {
+      if (lease.attachOnly && error instanceof HelixError && error.code === 'step.not-found') return undefined;
+      throw error;
+    }
+  }
+
+  private async finish(node: FleetNode, outcome: ExecutionOutcome, signal: AbortSignal): Promise<StepResult> {
+    const result = await this.keep(node, outcome);
+    await this.recordFinished(result);
+    await node.release(this.identity.executionId);
+    if (outcome.end === 'cancelled') throw signal.reason;
+    // Nobody wanted the result for a while and the node ended the command; whoever asks now still wants it.
+    if (outcome.end === 'lease-expired')
+      throw new HelixError(
+        'node.lost',
+        `node ${node.name} ended ${this.identity.taskId} because the controller was away for too long`,
+      );
+    return result;
+  }
+
+  private async execute(node: FleetNode, lease: SlotLease, signal: AbortSignal): Promise<ExecutionOutcome> {
+    const { logs, logLimitBytes, roster, warmth } = this.deps;
+    const { executionId } = this.identity;
+    const control = new AbortController();
+    const handBack = roster.handBackSignal(node.name);
+    // Only a wish to cancel ends the command. A shutdown, or a server that no longer knows this attempt, lets go: the next attempt
+    // re-attaches, and if there is none, the lease ends the command.
+    const onAbort = (): void => control.abort(isWish(signal.reason) ? signal.reason : DETACH);
+    const onHandBack = (): void => control.abort(HANDED_BACK);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    handBack?.addEventListener('abort', onHandBack, { once: true });
+    const writer = await logs.openWriter(executionId);
+    try {
+      const outcome = await node.execute({
+        executionId,
+        spec: this.spec,
+        logOffset: await logs.size(executionId),
+        logLimitBytes,
+        onLog: (chunk, offset) => writer.write(chunk, offset),
+        onStarted: () => this.onClaimed(node.name),
+        signal: control.signal,
+        attachOnly: lease.attachOnly,
+      });
+      warmth.note(node.name, this.spec);
+      // It may have ended by itself in the same moment; then that is what counts.
+      if (outcome.end === 'cancelled' && control.signal.reason === HANDED_BACK) throw HANDED_BACK;
+      return outcome;
+    } catch (error) {
+      if (error === DETACH) throw signal.reason;
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      handBack?.removeEventListener('abort', onHandBack);
+      await writer.close();
+    }
+  }
+
+  private async keep(node: FleetNode, outcome: ExecutionOutcome): Promise<StepResult> {
+    const { blobs, logs, database } = this.deps;
+    const { executionId } = this.identity;
+    if ((await logs.size(executionId)) === 0) await logs.copyFrom(executionId, Buffer.alloc(0));
+    const result: StepResult = {
+      end: outcome.end,
+      exitCode: outcome.exitCode,
+      snapshot: outcome.snapshot,
+      ...(outcome.outputs ? { outputs: outcome.outputs } : {}),
+      log: await blobs.adopt(logs.path(executionId)),
+      logBytes: outcome.logBytes,
+      node: node.name,
+      cached: false,
+      durationMs: outcome.durationMs,
+    };
+    const keepable =
+      result.end === 'exited' && (stepSucceeded(result) ? this.spec.cache !== 'off' : this.spec.cache === 'all');
+    if (keepable) await storeStep(database, stepKey(this.spec, node.facts), this.spec.project, result);
+    return result;
+  }
+
+  private async recordFinished(result: StepResult): Promise<void> {
+    const { identity, attempt } = this;
+    await recordFinished(this.deps.database, identity.jobId, [{ identity, attempt, result }]);
+  }
+
+  private async sayStarted({ node, why }: SlotLease): Promise<void> {
+    const waitedMs = Math.round(performance.now() - this.began);
+    const data = { type: 'step.started', ...this.identity, node, attempt: this.attempt, waitedMs, why } as const;
+    // On a second node within an attempt it starts once more.
+    await this.say(`started:${this.attempt}:${node}`, data);
+  }
+
+  private async sayInterrupted(node: string, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    const key = `interrupted:${this.attempt}:${node}`;
+    await this.say(key, { type: 'step.interrupted', ...this.identity, node, reason });
+  }
+
+  private async say(key: string, data: JobEventData): Promise<void> {
+    const { jobId, executionId } = this.identity;
+    await appendEvents(this.deps.database, jobId, [
+      { key: `${executionId}:${key}`, at: new Date().toISOString(), data },
+    ]);
+  }
+}
+
+/** Why a failure may be the machine's and not the step's: what the step needs is not there or does not run. */
+function nodesOwnDoing({ end, exitCode }: ExecutionOutcome): string | undefined {
+  if (end === 'install-failed') return `its dependencies could not be installed (exit code ${exitCode})`;
+  if (end !== 'exited') return undefined;
+  if (exitCode === 127) return 'a command was not found (exit code 127)';
+  return exitCode === 126 ? 'a command could not be run (exit code 126)' : undefined;
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof HelixError && error.code === 'node.disk-full';
+}
+
+function isWish(reason: unknown): boolean {
+  return reason instanceof CancelledFailure && reason.message === 'CANCELLED';
+}

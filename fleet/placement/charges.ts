@@ -1,0 +1,90 @@
+import type { NodeFacts } from '../../contracts/node.ts';
+import type { Share } from './resources.ts';
+
+/** An execution that has ended here may still be in what a node said a moment before. */
+const rememberEndedMs = 60_000;
+
+const oneSlot: Share = { slots: 1, memory: 0 };
+
+interface NodeCharges {
+  /** By execution. */
+  held: Map<string, Share>;
+  /** Runs on the node without a step here that holds it: left by a node-pool that died, or by one that lost the connection. */
+  stray: Set<string>;
+}
+
+/** What the steps on each node take up. */
+export class Charges {
+  private readonly nodes = new Map<string, NodeCharges>();
+  private readonly ended = new Map<string, number>();
+
+  add(node: string, executionId: string, share: Share): void {
+    const { held, stray } = this.chargesOf(node);
+    stray.delete(executionId);
+    this.ended.delete(executionId);
+    held.set(executionId, share);
+  }
+
+  /** Unless it has ended, it goes on taking up its place for as long as the node says that it runs. */
+  remove(node: string, executionId: string, ended: boolean): void {
+    const charges = this.nodes.get(node);
+    if (!charges?.held.delete(executionId)) return;
+    if (ended) this.ended.set(executionId, performance.now());
+    else charges.stray.add(executionId);
+  }
+
+  /** Returns whether less is taken up than before. */
+  setRunning(node: string, executionIds: readonly string[]): boolean {
+    this.forgetEnded();
+    const charges = this.chargesOf(node);
+    const before = charges.stray.size;
+    charges.stray = new Set(executionIds.filter((id) => !charges.held.has(id) && !this.ended.has(id)));
+    return charges.stray.size < before;
+  }
+
+  forget(node: string): void {
+    this.nodes.delete(node);
+  }
+
+  of(node: string): Share & { steps: number } {
+    const charges = this.nodes.get(node);
+    if (!charges) return { slots: 0, memory: 0, steps: 0 };
+    const shares = [...charges.held.values(), ...Array.from(charges.stray, () => oneSlot)];
+    return {
+      slots: shares.reduce((sum, share) => sum + share.slots, 0),
+      memory: shares.reduce((sum, share) => sum + share.memory, 0),
+      steps: shares.length,
+    };
+  }
+
+  /** Steps here that hold a share of the node. */
+  heldOf(node: string): number {
+    return this.nodes.get(node)?.held.size ?? 0;
+  }
+
+  fits(node: { name: string; slots: number; facts: Pick<NodeFacts, 'memory'> }, share: Share): boolean {
+    const taken = this.of(node.name);
+    return taken.slots + share.slots <= node.slots && taken.memory + share.memory <= node.facts.memory;
+  }
+
+  freeSlots(node: { name: string; slots: number }): number {
+    return Math.max(0, node.slots - this.of(node.name).slots);
+  }
+
+  private chargesOf(node: string): NodeCharges {
+    let charges = this.nodes.get(node);
+    if (!charges) {
+      charges = { held: new Map(), stray: new Set() };
+      this.nodes.set(node, charges);
+    }
+    return charges;
+  }
+
+  private forgetEnded(): void {
+    const now = performance.now();
+    for (const [executionId, at] of this.ended) {
+      if (now - at < rememberEndedMs) break;
+      this.ended.delete(executionId);
+    }
+  }
+}
