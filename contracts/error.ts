@@ -17,6 +17,7 @@ export const errorCodes = {
   'recipe.not-applicable': { httpStatus: 422, exitCode: 1 },
   'node.not-found': { httpStatus: 404, exitCode: 2 },
   'node.name-taken': { httpStatus: 409, exitCode: 2 },
+  'node.same-machine': { httpStatus: 409, exitCode: 2 },
   'node.unreachable': { httpStatus: 502, exitCode: 1 },
   'node.host-key': { httpStatus: 502, exitCode: 1 },
   'node.authentication': { httpStatus: 502, exitCode: 1 },

@@ -59,12 +59,32 @@ export const hostKeyPolicySchema = z.discriminatedUnion('kind', [
 ]);
 export type HostKeyPolicy = z.infer<typeof hostKeyPolicySchema>;
 
-export const sshTargetSchema = z.object({
+const sshAddressSchema = z.object({
   host: z.string().min(1),
   port: z.number().int().min(1).max(65_535).default(22),
   user: z.string().min(1),
   /** Path of a private key on the controller; without it the agent at SSH_AUTH_SOCK and the user's default keys are tried. */
   keyFile: z.string().min(1).optional(),
+  /** Where the passphrase of the key file is; never the passphrase itself, because this is stored. */
+  passphrase: z
+    .string()
+    .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:\/.+)$/, 'a passphrase is named by env:VARIABLE or file:/absolute/path')
+    .optional(),
+});
+export type SshAddress = z.infer<typeof sshAddressSchema>;
+
+/** A host on the way to a node, with what its key is checked by; of a registered node always its fingerprint. */
+export const sshJumpSchema = sshAddressSchema.extend({ hostKey: hostKeyPolicySchema });
+export type SshJump = z.infer<typeof sshJumpSchema>;
+
+export const sshTargetSchema = sshAddressSchema.extend({
+  /** Hosts to go through, the first one first. */
+  jumps: z.array(sshJumpSchema).max(8, 'at most 8 hosts on the way').optional(),
+  /** Folder on the node for everything; `~/.helix` when left out. */
+  root: z
+    .string()
+    .regex(/^(~\/|\/)[^\0\n]*[^/\0\n]$/, 'a root is a folder below ~/ or /')
+    .optional(),
 });
 export type SshTarget = z.infer<typeof sshTargetSchema>;
 
@@ -94,22 +114,6 @@ export const drainSchema = z.strictObject({
 export const nodeStateSchema = z.enum(['healthy', 'degraded', 'cordoned', 'draining', 'quarantined', 'unreachable']);
 export type NodeState = z.infer<typeof nodeStateSchema>;
 
-/** A registered node. `ssh` is absent for the controller's own machine. */
-export const nodeRecordSchema = z.object({
-  name: nodeNameSchema,
-  ssh: sshTargetSchema.optional(),
-  /** The pinned host key as `SHA256:...`; absent for the controller's own machine. */
-  hostKey: z.string().optional(),
-  slots: z.number().int().positive(),
-  labels: z.record(z.string(), z.string()),
-  facts: nodeFactsSchema,
-  state: nodeStateSchema,
-  /** Why the node is not healthy. */
-  reason: z.string().optional(),
-  busy: z.number().int().nonnegative().default(0),
-  probedAt: z.iso.datetime(),
-});
-export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 /** How a node is, as the node-pool that is connected to it sees it. */
 export const nodeConditionSchema = z.object({
   state: z.enum(['healthy', 'degraded', 'unreachable']),
@@ -160,6 +164,18 @@ export const nodeEventSchema = z.object({
 });
 export type NodeEvent = z.infer<typeof nodeEventSchema>;
 
+/** A registered node. `ssh` is absent for the controller's own machine. */
+export const nodeRecordSchema = z.object({
+  name: nodeNameSchema,
+  ssh: sshTargetSchema.optional(),
+  /** The pinned host key as `SHA256:...`; absent for the controller's own machine. */
+  hostKey: z.string().optional(),
+  slots: z.number().int().positive(),
+  labels: z.record(z.string(), z.string()),
+  facts: nodeFactsSchema,
+  state: nodeStateSchema,
+  /** Why the node is not healthy. */
+  reason: z.string().optional(),
   /** When it came into this state. */
   since: z.iso.datetime(),
   hold: nodeHoldSchema.optional(),
@@ -168,3 +184,7 @@ export type NodeEvent = z.infer<typeof nodeEventSchema>;
   pool: z.string().optional(),
   /** The last that it said of itself. */
   metrics: nodeMetricsSchema.optional(),
+  busy: z.number().int().nonnegative().default(0),
+  probedAt: z.iso.datetime(),
+});
+export type NodeRecord = z.infer<typeof nodeRecordSchema>;

@@ -13,20 +13,23 @@ import { openChannel } from './ssh/exec.ts';
 import type { HostKeyTrust } from './ssh/host-key.ts';
 import { quote } from './ssh/machine.ts';
 
+const defaultRoot = '~/.helix';
+
 export interface SshNodeOptions extends NodeOptions {
   ssh: SshTarget;
   /** What the first connection trusts; later ones of the same node accept that key alone. */
   hostKey: HostKeyTrust;
   /** Folder of the controller for the bundled agent. */
   cacheDir: string;
-  /** Folder on the node for everything; `~/.helix` when left out. */
-  root?: string;
 }
+
+/** A node with what is to be put on record of the way to it: the fingerprint of the accepted host key, and those of the hosts on the way. */
+export type SshFleetNode = FleetNode & { readonly hostKey: string; readonly ssh: SshTarget };
 
 /**
  * Connects to a machine, brings the agent there and looks at what it has. Throws `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`, `node.disk-full`.
  */
-export async function openSshNode(options: SshNodeOptions): Promise<FleetNode & { readonly hostKey: string }> {
+export async function openSshNode(options: SshNodeOptions): Promise<SshFleetNode> {
   const timing = { ...defaultTiming, ...defaultLinkTiming, ...options.timing };
   const bundle = await bundleAgent(options.cacheDir);
   const dialer = new SshDialer(options, bundle, timing);
@@ -35,11 +38,20 @@ export async function openSshNode(options: SshNodeOptions): Promise<FleetNode & 
     const facts = await probeAgent(first.connection, options.name);
     const link = new NodeLink(options.name, first, () => dialer.dial(), timing);
     const node = new AgentNode({ name: options.name, facts, link, stores: options.stores, sharesStores: false });
-    return Object.assign(node, { hostKey: dialer.hostKey! });
+    return Object.assign(node, { hostKey: dialer.hostKey!, ssh: dialer.ssh });
   } catch (error) {
     first.close();
     throw error;
   }
+}
+
+function pinJumps(ssh: SshTarget, keys: string[]): SshTarget {
+  if (!ssh.jumps) return ssh;
+  const jumps = ssh.jumps.map((jump, index) => ({
+    ...jump,
+    hostKey: { kind: 'fingerprint' as const, sha256: keys[index]! },
+  }));
+  return { ...ssh, jumps };
 }
 
 class SshDialer {
@@ -49,23 +61,26 @@ class SshDialer {
   #installed: InstalledAgent | undefined;
   /** Known after the first `dial`. */
   hostKey: string | undefined;
+  /** From the first `dial` on with the fingerprints of the hosts on the way. */
+  ssh: SshTarget;
 
   constructor(options: SshNodeOptions, bundle: AgentBundle, timing: typeof defaultTiming) {
     this.#options = options;
+    this.ssh = options.ssh;
     this.#bundle = bundle;
     this.#timing = timing;
   }
 
   async dial(): Promise<AgentLink> {
-    const { ssh, hostKey, name, root = '~/.helix' } = this.#options;
-    const connection = await connectSsh(ssh, this.hostKey ? { kind: 'pinned', sha256: this.hostKey } : hostKey);
+    const { hostKey, name } = this.#options;
+    const connection = await connectSsh(this.ssh, this.hostKey ? { kind: 'pinned', sha256: this.hostKey } : hostKey);
     this.hostKey = connection.hostKey;
+    this.ssh = pinJumps(this.ssh, connection.jumpKeys);
     try {
-  /** From the first `dial` on with the fingerprints of the hosts on the way. */
-  ssh: SshTarget;
       const remembered = this.#installed;
       this.#installed = undefined;
-      const installed = remembered ?? (await installAgent(connection.client, name, root, this.#bundle));
+      const installed =
+        remembered ?? (await installAgent(connection.client, name, this.ssh.root ?? defaultRoot, this.#bundle));
       const link = await this.#start(connection, installed);
       this.#installed = installed;
       return link;

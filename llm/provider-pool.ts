@@ -4,7 +4,7 @@ import type { TokenStore } from './auth/token-store.ts';
 import { ModelStore } from './local/store.ts';
 import type { LlmProvider } from './provider.ts';
 import { openProvider, providerNames } from './providers/registry.ts';
-import { resolveSecret } from './secret.ts';
+import { resolveSecret } from '../config/secret.ts';
 
 type ProviderSettings = Config['llm']['anthropic'];
 

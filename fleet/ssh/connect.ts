@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type ConnectConfig } from 'ssh2';
+import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
-import type { SshTarget } from '../../contracts/node.ts';
-import { authenticationMethods } from './authentication.ts';
+import type { SshAddress, SshTarget } from '../../contracts/node.ts';
+import { authenticationMethods, certificateHint } from './authentication.ts';
 import { fingerprint, planHostKey, type HostKeyTrust } from './host-key.ts';
 
 export interface SshConnection {
   client: Client;
   /** Fingerprint of the host key that was accepted. */
   hostKey: string;
+  /** The same of each host on the way, the first one first. */
+  jumpKeys: string[];
 }
 
 const readyTimeoutMs = 10_000;
@@ -16,16 +18,50 @@ const readyTimeoutMs = 10_000;
 const busyRetries = 6;
 
 /**
- * Connects and logs in; the host key is checked before authentication.
+ * Connects and logs in, through the hosts on the way if there are any; each host's key is checked before authentication.
  * Throws `node.unreachable`, `node.host-key` or `node.authentication`.
  */
 export async function connectSsh(target: SshTarget, trust: HostKeyTrust): Promise<SshConnection> {
+  const jumps = target.jumps ?? [];
+  const jumpKeys: string[] = [];
+  let through: Through | undefined;
+  try {
+    for (const jump of jumps) {
+      const { client, hostKey } = await connectHop(jump, jump.hostKey, `jump host ${describe(jump)}`, through);
+      through = { client, name: describe(jump) };
+      jumpKeys.push(hostKey);
+    }
+    const last = await connectHop(target, trust, describe(target), through);
+    return { ...last, jumpKeys };
+  } catch (error) {
+    // The hosts before it end with it, because each is the connection of the next.
+    through?.client.destroy();
+    throw error;
+  }
+}
+
+/** A connected host on the way. */
+interface Through {
+  client: Client;
+  name: string;
+}
+
+interface Hop {
+  client: Client;
+  hostKey: string;
+}
+
+function describe({ user, host, port }: SshAddress): string {
+  return `${user}@${host}:${port}`;
+}
+
+async function connectHop(target: SshAddress, trust: HostKeyTrust, name: string, through?: Through): Promise<Hop> {
   const methods = authenticationMethods(target);
   const { check, attempts } = planHostKey(trust, target.host, target.port);
   let refusal: unknown;
   for (const [index, serverHostKey] of attempts.entries()) {
     try {
-      return await connectPatiently({ ...target, methods, check, serverHostKey });
+      return await connectPatiently({ target, name, methods, check, serverHostKey, through });
     } catch (error) {
       // The first refusal shows the key the server prefers; later ones only say that it has none of that type.
       if (index === 0 || !isKeyQuestion(refusal)) refusal = error;
@@ -35,16 +71,21 @@ export async function connectSsh(target: SshTarget, trust: HostKeyTrust): Promis
   throw refusal;
 }
 
-interface Attempt extends SshTarget {
+interface Attempt {
+  target: SshAddress;
+  /** For messages. */
+  name: string;
   methods: ReturnType<typeof authenticationMethods>;
   check: ReturnType<typeof planHostKey>['check'];
   serverHostKey: string[];
+  through: Through | undefined;
 }
 
-async function connectPatiently(attempt: Attempt): Promise<SshConnection> {
+async function connectPatiently(attempt: Attempt): Promise<Hop> {
   for (let retry = 0; ; retry += 1) {
     try {
-      return await connectOnce(attempt);
+      const sock = attempt.through && (await openForward(attempt.through, attempt));
+      return await connectOnce(attempt, sock);
     } catch (error) {
       if (!(error instanceof Dropped) || retry >= busyRetries) throw error;
       await sleep(50 * 2 ** retry * (0.5 + Math.random()));
@@ -52,15 +93,43 @@ async function connectPatiently(attempt: Attempt): Promise<SshConnection> {
   }
 }
 
-function connectOnce({ host, port, user, methods, check, serverHostKey }: Attempt): Promise<SshConnection> {
+/** A connection from a host on the way to the next one. */
+function openForward({ client, name: from }: Through, { target, name }: Attempt): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const lost = (): void => reject(new HelixError('node.unreachable', `the connection to jump host ${from} was lost`));
+    client.once('close', lost);
+    client.forwardOut('127.0.0.1', 0, target.host, target.port, (error, channel) => {
+      client.off('close', lost);
+      if (!error) return resolve(channel);
+      // SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, of which sshd says no more in words than of other failures.
+      const forbidden = (error as { reason?: unknown }).reason === 1;
+      const advice = forbidden
+        ? 'does AllowTcpForwarding of its sshd forbid it?'
+        : 'is the machine up, and the address right?';
+      reject(
+        new HelixError(
+          'node.unreachable',
+          `${name} cannot be reached from jump host ${from} (${error.message}): ${advice}`,
+          {
+            cause: error,
+          },
+        ),
+      );
+    });
+  });
+}
+
+function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise<Hop> {
+  const { target, name, methods, check, serverHostKey, through } = attempt;
+  const { host, port, user } = target;
   const client = new Client();
   return new Promise((resolve, reject) => {
     let hostKey = '';
     let refused: HelixError | undefined;
-    const address = `${user}@${host}:${port}`;
     const fail = (error: Error & { level?: string; code?: string }): void => {
       client.destroy();
-      reject(refused ?? translate(error, address));
+      sock?.destroy();
+      reject(refused ?? translate(error, name, certificateHint(target)));
     };
     // It may report further errors while it is being destroyed, and later; without a listener each would end the process.
     client.on('error', () => {});
@@ -74,11 +143,11 @@ function connectOnce({ host, port, user, methods, check, serverHostKey }: Attemp
       client.off('error', fail);
       client.removeAllListeners('close');
       client.setNoDelay(true);
+      if (through) client.once('close', () => through.client.destroy());
       resolve({ client, hostKey });
     });
     const config: ConnectConfig = {
-      host,
-      port,
+      ...(sock ? { sock } : { host, port }),
       username: user,
       readyTimeout: readyTimeoutMs,
       keepaliveInterval: 1000,
@@ -100,12 +169,12 @@ function connectOnce({ host, port, user, methods, check, serverHostKey }: Attemp
 /** The server hung up before it said who it is. */
 class Dropped extends HelixError {}
 
-function translate(error: Error & { level?: string; code?: string }, address: string): HelixError {
+function translate(error: Error & { level?: string; code?: string }, address: string, hint: string): HelixError {
   const options = { cause: error };
   if (error.level === 'client-authentication') {
     return new HelixError(
       'node.authentication',
-      `${address} accepted none of the keys: add the public key to ~/.ssh/authorized_keys there, or name another key file`,
+      `${address} accepted none of the keys: add the public key to ~/.ssh/authorized_keys there, or name another user or key file${hint}`,
       options,
     );
   }

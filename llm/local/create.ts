@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.ts';
 import { buildsFor, detectMachine } from '../providers/llamacpp/builds.ts';
 import { ensureRuntime } from '../providers/llamacpp/runtime.ts';
-import { resolveSecret } from '../secret.ts';
+import { resolveSecret } from '../../config/secret.ts';
 import { LocalModels } from './local-models.ts';
 
 /** The local models of a configuration. A pull fetches llama.cpp too, so that the first call of the model does not wait for it. */
