@@ -23,12 +23,12 @@ import type {
   TaskOutcome,
 } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
-import type { PauseGate } from './pause-gate.ts';
 import { isUnheard } from './on-holder.ts';
+import type { PauseGate } from './pause-gate.ts';
 import { outcomeOf, stepContext, stepOf } from './step-order.ts';
 import { TaskGraph } from './task-graph.ts';
-
 import { poolTaskQueue } from './task-queues.ts';
+
 const minute = 60_000;
 
 /** Below the 2,000 pending activities a workflow may have, and far above the slots of a usual fleet. */
@@ -42,7 +42,6 @@ const { prepareTasks } = proxyActivities<ReturnType<typeof createPreparationActi
 
 /** Runs one step on whichever node its class finds. */
 export async function runStep(context: StepContext, order: StepOrder): Promise<StepResult> {
-  const { runStep: activity } = proxyActivities<ReturnType<typeof stepActivities.createStepActivities>>({
   const queue = classTaskQueue(order.class);
   let taskQueue = queue;
   let resumed: StepInput['resumed'];
@@ -65,6 +64,7 @@ export async function runStep(context: StepContext, order: StepOrder): Promise<S
 
 function stepOn(taskQueue: string, context: StepContext, order: StepOrder) {
   const isOfPool = taskQueue !== classTaskQueue(order.class);
+  const { runStep: activity } = proxyActivities<ReturnType<typeof stepActivities.createStepActivities>>({
     taskQueue,
     // The pool has the node that the step runs on: if it lives, it takes it up at once.
     ...(isOfPool ? { scheduleToStartTimeout: '15s' } : {}),
