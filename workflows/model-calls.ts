@@ -57,12 +57,14 @@ export class ModelCalls {
   async ask(after: Asked, atOnce = 1): Promise<ModelAnswer> {
     let shares = atOnce;
     for (;;) {
+      const { modelIndex } = this;
+      // A raise that comes while the call is under way is not known to it.
+      const { raised } = this.ledger;
       const exhausted = this.ledger.exhausted();
       if (exhausted) {
-        await this.waitForBudget(exhausted, !this.ledger.hasReserved);
+        await this.waitForBudget(exhausted, raised, !this.ledger.hasReserved);
         continue;
       }
-      const { modelIndex } = this;
       const isAll = shares === 1 && !this.ledger.hasReserved;
       const reserved = this.ledger.reserveOneOf(shares);
       let result: ModelCallResult;
@@ -71,7 +73,7 @@ export class ModelCalls {
       } catch (error) {
         this.ledger.settle(reserved, await this.spentBy(error));
         if (error instanceof OutOfTime) {
-          await this.waitForBudget(error.message, true);
+          await this.waitForBudget(error.message, raised, true);
           continue;
         }
         if (isCancellation(error) || !this.nextModel(error, modelIndex)) throw error;
@@ -82,7 +84,7 @@ export class ModelCalls {
       if (result.kind === 'answer') return result;
       if (result.kind === 'wait') await this.hibernate(result.waitMs, result.reason);
       else if (shares > 1) shares = 1;
-      else await this.waitForBudget(result.reason, isAll);
+      else await this.waitForBudget(result.reason, raised, isAll);
     }
   }
 
@@ -134,10 +136,14 @@ export class ModelCalls {
     await sleep(waitMs, { summary: `${reason}: until ${until}`.slice(0, 200) });
   }
 
-  /** `isAll`: there is no more than what was not enough. Otherwise others hold parts of it, and may give some back. */
-  private async waitForBudget(reason: string, isAll: boolean): Promise<void> {
-    const { changes, raised } = this.ledger;
+  /**
+   * `raised` is how often the budget was raised when it was looked at. `isAll`: there is no more than what was not enough. Otherwise others hold parts of it, and
+   * may give some back.
+   */
+  private async waitForBudget(reason: string, raised: number, isAll: boolean): Promise<void> {
+    const { changes } = this.ledger;
     if (!isAll) return await condition(() => this.ledger.changes > changes || !this.ledger.hasReserved);
+    if (this.ledger.raised > raised) return;
     await this.turn.event({ type: 'agent.out-of-budget', ...this.turn.identity(), reason });
     this.turn.show(`waits for a larger budget: ${reason}`);
     // Not for what others give back: they have found it too little as well, and would wake each other for ever.
@@ -162,11 +168,12 @@ export class ModelCalls {
    */
   async repeatable<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
+      const { raised } = this.ledger;
       try {
         return await this.withinTime(work);
       } catch (error) {
         if (!(error instanceof OutOfTime)) throw error;
-        await this.waitForBudget(error.message, true);
+        await this.waitForBudget(error.message, raised, true);
       }
     }
   }
