@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { PermissionRule } from '../contracts/agent.ts';
+import type { Permissions } from '../contracts/agent.ts';
 import type { PermissionSubject } from './permissions.ts';
 import { parseShell } from './shell-syntax.ts';
 import type { ToolContext } from './tools/tool.ts';
@@ -22,14 +22,14 @@ const mostScripts = 50;
 
 /**
  * What has to be known of the workspace to hold rules against a command: the scripts of packages that it runs, by `npm test` say, and the symbolic
- * links that a path in it may lead through. Nothing is read where no rule denies or asks.
+ * links that a path in it may lead through. Nothing is read where everything is allowed.
  */
 export async function commandContext(
   workspace: Workspace,
-  rules: readonly PermissionRule[],
+  { mode, rules }: Permissions,
   command: string,
 ): Promise<Pick<PermissionSubject, 'runs' | 'links'>> {
-  if (rules.every((rule) => rule.decision === 'allow')) return {};
+  if (mode === 'full' && rules.every((rule) => rule.decision === 'allow')) return {};
   const files = await workspace.store.list(workspace.snapshot);
   const links = files.filter(({ mode }) => mode === 'symlink').map(({ path }) => path);
   const targets = await workspace.store.readMany(workspace.snapshot, links);

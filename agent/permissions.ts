@@ -187,11 +187,10 @@ function decideCommand(permissions: Permissions, subject: PermissionSubject): Pe
   }
   const files = facts.files.flatMap((file) => [file, ...throughLinks(file, subject.links)]);
   for (const file of files) decisions.push(...decideNamedFile(permissions, tool, file, isAllowedByName));
+  // That the command may be run is decided above; what it reaches is decided as if it were run by itself.
+  const within: Permissions = { ...permissions, mode: permissions.mode === 'full' ? 'full' : 'auto' };
   for (const run of subject.runs ?? []) {
-    const inner = decideCommand(
-      { ...permissions, mode: 'full' },
-      { tool, kind: 'run', command: run, links: subject.links },
-    );
+    const inner = decideCommand(within, { tool, kind: 'run', command: run, links: subject.links });
     if (inner.decision === 'deny' || (inner.decision === 'ask' && !isAllowedByName))
       decisions.push({ ...inner, reason: `it runs ${JSON.stringify(run)}: ${inner.reason}` });
   }

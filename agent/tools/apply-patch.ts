@@ -53,9 +53,12 @@ function readable(patch: string): FilePatch[] {
   }
 }
 
+/** To change a file by a patch is to read it: what does not fit is shown, and under another name it can be read by whoever may read there. */
 function accessesOf(file: FilePatch): Access[] {
   const own: Access = { kind: 'edit', path: file.path };
-  return file.type === 'update' && file.to !== undefined ? [own, { kind: 'edit', path: file.to }] : [own];
+  if (file.type !== 'update') return [own];
+  const read: Access = { kind: 'read', path: file.path };
+  return file.to === undefined ? [own, read] : [own, read, { kind: 'edit', path: file.to }];
 }
 
 async function changesOf(file: FilePatch, context: ToolContext): Promise<FileChange[]> {

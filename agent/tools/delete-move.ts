@@ -30,8 +30,9 @@ export const moveTool = defineTool({
   description:
     'Moves or renames a file or a folder. "to" is its whole new path and must not exist. References to it are not changed.',
   parameters: z.strictObject({ from: pathParameter, to: pathParameter }),
+  // Under another name a file can be read by whoever may read there.
   accesses: async ({ from, to }, context) => [
-    ...(await editsBelow(context, from)),
+    ...(await editsBelow(context, from)).flatMap((edit): Access[] => [edit, { ...edit, kind: 'read' }]),
     ...(await editsBelow(context, from, to)),
   ],
   summary: ({ from, to }) => `move ${from} to ${to}`,

@@ -15,7 +15,11 @@ export const editTool = defineTool({
     newText: z.string(),
     replaceAll: z.boolean().optional(),
   }),
-  accesses: ({ path }) => [{ kind: 'edit', path }],
+  // Where the old text is not there, the nearest lines are shown: that is reading.
+  accesses: ({ path }) => [
+    { kind: 'edit', path },
+    { kind: 'read', path },
+  ],
   summary: ({ path }) => `edit ${path}`,
 
   async execute({ path, oldText, newText, replaceAll = false }, context) {

@@ -50,7 +50,7 @@ export const testTool = defineTool({
 });
 
 async function runs(command: string, context: ToolContext): Promise<Access[]> {
-  return [{ kind: 'run', command, ...(await commandContext(context, context.permissions.rules, command)) }];
+  return [{ kind: 'run', command, ...(await commandContext(context, context.permissions, command)) }];
 }
 
 // Rules see the paths of a command as they are from the workspace's root.

@@ -168,6 +168,28 @@ describe('answers to the calls of a message', function () {
       assert.equal(output.snapshot, agent.snapshot);
     }));
 
+  it('do not show by an edit, a patch or another name what must not be read', () =>
+    withAgent({ 'secrets/key': 'CANARY', a: '1' }, async (agent) => {
+      const permissions: Permissions = {
+        mode: 'full',
+        rules: [{ decision: 'deny', kind: 'read', path: 'secrets/**' }],
+      };
+      const rename = '*** Begin Patch\n*** Update File: secrets/key\n*** Move to: open\n*** End Patch';
+      const { results, texts } = await agent.answer(
+        [
+          ['edit', { path: 'secrets/key', oldText: 'CANARI', newText: 'x' }],
+          ['apply-patch', { patch: rename }],
+          ['apply-patch', { patch: '--- a/secrets/key\n+++ b/secrets/key\n@@ -1 +1 @@\n-CANARI\n+x\n' }],
+          ['move', { from: 'secrets', to: 'open' }],
+          ['move', { from: 'secrets/key', to: 'open' }],
+        ],
+        permissions,
+      );
+      assert.ok(results.every(({ isError }) => isError));
+      for (const text of texts) assert.match(text, /^Not permitted/);
+      assert.equal(await agent.file('open'), undefined);
+    }));
+
   it('undo what a command or another agent changed against a rule', () =>
     withAgent({ 'keep/a': '1', 'keep/gone': 'g', b: '1' }, async (agent) => {
       const before = agent.snapshot;

@@ -347,6 +347,8 @@ describe('a rule that denies commands', () => {
     assert.equal(decideRun('npm test', { runs: ['mocha'] }), 'allow');
     assert.equal(decideRun('npm test', { runs: ['tsc', 'rm -rf x'] }), 'deny');
     assert.equal(decideRun('npm test', { runs: ['node x.js'] }), 'ask');
+    const inAuto = { tool: 'run', kind: 'run', command: 'npm run x', runs: ['curl 127.0.0.1'] } as const;
+    assert.equal(decide({ mode: 'auto', rules: [] }, inAuto).decision, 'ask');
     const links = new Map([
       ['open', 'docs/more'],
       ['docs/more', 'secrets'],

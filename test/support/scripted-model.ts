@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LLMock } from '@copilotkit/aimock';
 import type { ChatCompletionRequest, FixtureResponse } from '@copilotkit/aimock';
 
-/** What the model does next: words, calls of tools, or a refusal by HTTP status. */
-export type ModelMove = string | { tool: string; args: unknown }[] | { status: number; retryAfter?: number };
+/** What the model does next: words, calls of tools, or a refusal by HTTP status; each maybe after a while. */
+export type ModelMove =
+  | string
+  | { tool: string; args: unknown }[]
+  | { status: number; retryAfter?: number }
+  | { afterMs: number; move: ModelMove };
 
 export interface ScriptedModel {
   url: string;
@@ -12,23 +17,31 @@ export interface ScriptedModel {
 
 /**
  * A model by script behind a real wire format: `move` is given what was asked last (the text of the last user message, how many answers the model
- * has given since, and the text of the last tool results) and says what the model does.
+ * has given since, the text of all tool results, and the system prompt) and says what the model does.
  */
 export async function withScriptedModel<T>(
-  move: (asked: { prompt: string; answers: number; results: string[] }) => ModelMove,
+  move: (asked: { prompt: string; answers: number; results: string[]; system: string }) => ModelMove,
   use: (model: ScriptedModel) => Promise<T>,
 ): Promise<T> {
   const server = new LLMock({ port: 0, host: '127.0.0.1', logLevel: 'silent' });
   let callIds = 0;
-  const answer = (request: ChatCompletionRequest): FixtureResponse => {
+  const answer = async (request: ChatCompletionRequest): Promise<FixtureResponse> => {
     const { messages } = request;
     const from = messages.findLastIndex((message) => message.role === 'user');
     const since = messages.slice(from + 1);
-    const said = move({
+    let said = move({
       prompt: textOf(messages[from]?.content),
       answers: since.filter((message) => message.role === 'assistant').length,
+      system: messages
+        .filter((message) => message.role === 'system')
+        .map((message) => textOf(message.content))
+        .join('\n'),
       results: messages.filter((message) => message.role === 'tool').map((message) => textOf(message.content)),
     });
+    while (typeof said === 'object' && 'afterMs' in said) {
+      await sleep(said.afterMs);
+      said = said.move;
+    }
     const usage = { input_tokens: Math.ceil(JSON.stringify(request.messages).length / 4), output_tokens: 20 };
     if (typeof said === 'string') return { content: said, usage };
     if (!Array.isArray(said)) {
