@@ -11,7 +11,15 @@ import type { ToolsOutput } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import { type Plan, planSchema } from '../contracts/plan.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
-import type { AgentSpec, CommandSettings, OpenedTurn, OpenTurnInput, ToolsCallInput } from '../contracts/workflow.ts';
+import type {
+  AgentSpec,
+  CommandSettings,
+  OpenedTurn,
+  OpenedWork,
+  OpenTurnInput,
+  OpenWorkInput,
+  ToolsCallInput,
+} from '../contracts/workflow.ts';
 import { demandClass } from '../db/classes.ts';
 import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
@@ -21,6 +29,7 @@ import { TokenEstimator } from '../llm/context/tokens.ts';
 import { modelInfo } from '../llm/models/catalog.ts';
 import { parseModelName } from '../llm/routing/model-name.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
+import { workPrompt } from '../workflows/agent-prompts.ts';
 import { activityGroup } from './activity-group.ts';
 
 export interface AgentDeps {
@@ -83,6 +92,20 @@ export function createAgentActivities({ stores, blobs, database, tools: registry
         commands,
         modelThinks: modelInfo(name.provider, name.model)?.thinking === true,
       };
+    },
+
+    /**
+     * The work items of a plan, and the beginning of the conversations in which each is carried out: the goal, the plan and the repository at a glance. It
+     * is the same for all of them, so that providers read it from their caches. No items: `head` is null.
+     */
+    async openWork(input: OpenWorkInput): Promise<OpenedWork> {
+      const { job, snapshot, model } = input;
+      const { approach = '', items = [] } = (await readPlan(blobs, input.plan)) ?? {};
+      if (items.length === 0) return { items, head: null };
+      const prompt = workPrompt(job.request.goal, approach, items);
+      const map = await mapOf(job.project, await stores(job.project), snapshot, model, prompt);
+      const text = map ? `${prompt}\n\n${map}` : prompt;
+      return { items, head: await addUserText(blobs, null, snapshot, text, job.request.attachments) };
     },
 
     async addUserMessage(input: {

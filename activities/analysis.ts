@@ -1,14 +1,17 @@
+import { z } from 'zod';
+import { lastWords } from '../agent/conversation.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { JobRequest } from '../contracts/job.ts';
-import type { Plan, Task } from '../contracts/plan.ts';
+import { type Plan, planSchema, type Task, type WorkItem, workItemSchema } from '../contracts/plan.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
 import type { RecipeTask } from '../contracts/workflow.ts';
 import { demandClass } from '../db/classes.ts';
 import type { Database } from '../db/database.ts';
 import { analyse } from '../modes/planning/analyse.ts';
-import { planMarkdown } from '../modes/planning/plan-markdown.ts';
+import { approachMarkdown, planMarkdown } from '../modes/planning/plan-markdown.ts';
 import { recipeCommand } from '../modes/refactoring/command.ts';
+import { untestedSources } from '../modes/testing/untested-sources.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import { activityGroup } from './activity-group.ts';
 
@@ -43,10 +46,36 @@ export function createAnalysisActivities({ stores, blobs, database }: AnalysisDe
       };
     },
 
-    /** The page of the plan with what an agent says about reaching the goal. Returns its blob hash. */
-    async addApproach({ markdown, approach }: { markdown: string; approach: string }): Promise<string> {
-      const page = (await blobs.get(markdown))?.toString() ?? '';
-      return await blobs.put(`${page.trimEnd()}\n\n## Approach\n\n${approach.trim()}\n`);
+    /** The plan and its page with what an agent says about reaching the goal, and the work items that it proposed. All are blob hashes. */
+    async addApproach(input: {
+      plan: string;
+      markdown: string;
+      head: string;
+      work?: string;
+    }): Promise<{ plan: string; markdown: string; items: WorkItem[] }> {
+      const [plan, page, work] = await Promise.all(
+        [input.plan, input.markdown, input.work].map(async (hash) => hash && (await blobs.get(hash))?.toString()),
+      );
+      const approach = await lastWords(blobs, input.head);
+      const proposed = z.array(workItemSchema).parse(JSON.parse(work || '[]'));
+      // One part is no division.
+      const items = proposed.length > 1 ? proposed : [];
+      const full: Plan = { ...planSchema.parse(JSON.parse(plan!)), approach, ...(items.length > 0 ? { items } : {}) };
+      return {
+        plan: await blobs.put(JSON.stringify(full, null, 2)),
+        markdown: await blobs.put((page ?? '') + approachMarkdown(approach, items)),
+        items,
+      };
+    },
+
+    /** The sources that differ between two snapshots, when none of what differs is a test; otherwise none. */
+    async findUntested(input: { project: ProjectId; from: SnapshotId; to: SnapshotId }): Promise<string[]> {
+      const store = await stores(input.project);
+      const changes = (await store.diff(input.from, input.to)).filter(({ change }) => change !== 'deleted');
+      return await untestedSources(
+        changes.map(({ path }) => path),
+        async (path) => (await store.read(input.to, path))?.toString() ?? '',
+      );
     },
 
     async planRecipes({ recipes }: { recipes: Recipe[] }): Promise<RecipeTask[]> {

@@ -64,8 +64,10 @@ export function createReportActivities({ stores, blobs, database }: ReportDeps) 
       jobId: string;
       project: ProjectId;
       outcomes: TaskOutcome[];
+      /** What agents said of failures that they looked into. */
+      explanations: string[];
     }): Promise<{ counts: TestCounts; artifacts: Record<string, string> }> {
-      const { jobId, project, outcomes } = input;
+      const { jobId, project, outcomes, explanations } = input;
       const reports: TestReport[] = [];
       const logs = new Map<string, string>();
       for (const outcome of outcomes) {
@@ -80,7 +82,9 @@ export function createReportActivities({ stores, blobs, database }: ReportDeps) 
           { key, at: new Date().toISOString(), data: { type: 'note', level: 'error', message: quoted } },
         ]);
       }
-      return { counts: addCounts(reports.map((report) => report.counts)), artifacts: { 'junit.xml': junit } };
+      const artifacts: Record<string, string> = { 'junit.xml': junit };
+      if (explanations.length > 0) artifacts['failures.md'] = await blobs.put(failuresMarkdown(explanations));
+      return { counts: addCounts(reports.map((report) => report.counts)), artifacts };
     },
 
     /** What failed tasks printed, as far as it says why, in a few thousand characters. */
@@ -114,6 +118,11 @@ export function createReportActivities({ stores, blobs, database }: ReportDeps) 
       return `${title}: not applied: ${printed || `it ended with ${outcome.end}`}`;
     },
   });
+}
+
+function failuresMarkdown(explanations: readonly string[]): string {
+  const sections = explanations.map((text, index) => `## After run ${index + 1}\n\n${text.trim()}\n`);
+  return `# Failures, as the agent that mended them explains them\n\n${sections.join('\n')}`;
 }
 
 async function readReportFiles(store: SnapshotStore, outputs: string): Promise<Map<string, Buffer>> {

@@ -87,12 +87,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'tell',
-    summary: 'tell the agent of a job something while it works',
+    summary: 'tell the agents of a job something while they work',
     load: async () => (await import('./commands/agent.ts')).tell,
   },
   {
     name: 'stop',
-    summary: 'stop the agent of a job and keep what it has done',
+    summary: 'stop the agents of a job and keep what they have done',
     load: async () => (await import('./commands/agent.ts')).stop,
   },
   {

@@ -98,6 +98,13 @@ export const configSchema = z.strictObject({
       /** How agents come to their answers, where a request does not say. */
       reasoning: reasoningChoiceSchema.default('direct').describe(`one of ${reasoningChoiceSchema.options.join(', ')}`),
       reasoningLimits: reasoningLimitsSchema.prefault({}),
+      parallelAgents: z
+        .number()
+        .int()
+        .min(1)
+        .max(50)
+        .default(4)
+        .describe('a whole number from 1 to 50: agents that work at once on parts of one goal'),
       anthropic: provider(),
       /** With a project, Gemini is called through Vertex AI. */
       gemini: z

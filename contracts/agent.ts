@@ -61,6 +61,9 @@ export const modelNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\/.+$/, 'a model is named provider/model, e.g. anthropic/claude-sonnet-4-5');
 
+/** Where several agents work at once: the id of a work item, or the name of an agent as errors list them. All of them when left out. */
+const whichAgent = { agent: z.string().min(1).max(200).optional() };
+
 /** What a user says to the agent of a job while it works. The first decision and the first answer on a call count. */
 export const agentMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({
@@ -70,15 +73,23 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
     reason: z.string().max(10_000).optional(),
     /** What is not to be asked for again in this turn. */
     always: permissionRuleSchema.optional(),
+    ...whichAgent,
   }),
-  z.strictObject({ type: z.literal('answer'), callId: z.string().min(1), answer: z.string().max(100_000) }),
-  z.strictObject({ type: z.literal('raise-budget'), by: budgetSchema }),
+  z.strictObject({
+    type: z.literal('answer'),
+    callId: z.string().min(1),
+    answer: z.string().max(100_000),
+    ...whichAgent,
+  }),
+  /** Divided among the agents that have used theirs up; where none has, among all. */
+  z.strictObject({ type: z.literal('raise-budget'), by: budgetSchema, ...whichAgent }),
   z.strictObject({
     type: z.literal('steer'),
     text: z.string().min(1).max(100_000),
     attachments: attachmentsSchema.optional(),
+    ...whichAgent,
   }),
-  z.strictObject({ type: z.literal('stop') }),
+  z.strictObject({ type: z.literal('stop'), ...whichAgent }),
 ]);
 export type AgentMessage = z.infer<typeof agentMessageSchema>;
 

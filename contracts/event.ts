@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { spendingSchema } from './agent.ts';
+import { workItemViewSchema } from './plan.ts';
 import { checkpointSchema, jobResultSchema, modeSchema, phaseResultSchema } from './job.ts';
 import { strategySchema } from './reasoning.ts';
 
@@ -25,6 +26,8 @@ export const jobEventDataSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('phase.started'), phase: modeSchema }),
   z.object({ type: z.literal('phase.finished'), phase: modeSchema, result: phaseResultSchema }),
   z.object({ type: z.literal('checkpoint.recorded'), checkpoint: checkpointSchema }),
+  /** Work items are planned, or in another state. */
+  z.object({ type: z.literal('items.changed'), items: z.array(workItemViewSchema) }),
   /** No healthy node of the step's class is known; the step waits until `deadline`. */
   z.object({ type: z.literal('step.waiting'), ...step, class: z.string(), deadline: z.iso.datetime() }),
   z.object({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { budgetSchema, modelNameSchema, permissionsSchema, spendingSchema } from './agent.ts';
 import { attachmentsSchema } from './attachment.ts';
 import { capabilityClassSchema } from './capability-class.ts';
+import { workItemViewSchema } from './plan.ts';
 import { reasoningSchema } from './reasoning.ts';
 import { recipeSchema } from './recipe.ts';
 import { projectIdSchema, snapshotIdSchema, sourceSchema } from './snapshot.ts';
@@ -46,6 +47,8 @@ export const jobRequestSchema = z.object({
   /** Of the job's agents. */
   permissions: permissionsSchema.optional(),
   budget: budgetSchema.optional(),
+  /** How many agents may work at once on parts of the goal. */
+  parallelAgents: z.number().int().min(1).max(50).optional(),
   reasoning: reasoningSchema.optional(),
   /** Given to the agents along with the goal. A chat has them with its messages. */
   attachments: attachmentsSchema.optional(),
@@ -98,7 +101,7 @@ export const phaseResultSchema = z.object({
   tests: testCountsSchema.optional(),
   /** Of the phase's agents; absent when no model was asked. */
   spending: spendingSchema.optional(),
-  /** Blob hashes of the phase's documents by file name: `plan.json`, `plan.md`, `junit.xml`. */
+  /** Blob hashes of the phase's documents by file name: `plan.json`, `plan.md`, `junit.xml`, `failures.md`. */
   artifacts: z.record(z.string(), z.string()).default({}),
 });
 export type PhaseResult = z.infer<typeof phaseResultSchema>;
@@ -132,6 +135,8 @@ export const jobViewSchema = z.object({
   status: jobStatusSchema,
   phase: z.union([z.literal('source'), modeSchema, z.literal('publishing')]).nullable(),
   checkpoints: z.array(checkpointSchema),
+  /** Parts of the goal that agents carry out on their own; empty where one agent does it all. */
+  items: z.array(workItemViewSchema),
   result: jobResultSchema.nullable(),
   /** Address of the job in the Temporal Web UI; null when none is known. */
   webUrl: z.string().nullable(),

@@ -44,6 +44,55 @@ export const taskSchema = z.object({
 });
 export type Task = z.infer<typeof taskSchema>;
 
+/** A part of the goal that one agent carries out on a copy of its own. */
+export const workItemSchema = z.strictObject({
+  id: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9-]{0,39}$/,
+      'an id is made of small letters, digits and dashes, 40 at most, e.g. "cli-flag"',
+    ),
+  /** One line for people. */
+  title: z.string().min(1).max(200),
+  /** All that the agent needs to know beside the plan. */
+  prompt: z.string().min(1).max(4_000),
+  /** Workspace-relative paths that it will change or make. */
+  files: z.array(z.string().min(1).max(500)).max(50).default([]),
+  /** Ids of items whose work it starts from. */
+  needs: z.array(z.string()).default([]),
+});
+export type WorkItem = z.infer<typeof workItemSchema>;
+
+export const mostWorkItems = 20;
+
+/**
+ * `waiting`: for what it needs, or for a free place. `merging`: its agent has ended, and its turn to be put together with the others is to come.
+ * `resolving`: an agent settles where it and the others collide. `redoing`: it is done anew on top of what the others did. `not-run`: something it
+ * needs has failed, or agents were stopped.
+ */
+export const workItemStateSchema = z.enum([
+  'waiting',
+  'running',
+  'merging',
+  'resolving',
+  'redoing',
+  'merged',
+  'failed',
+  'not-run',
+]);
+export type WorkItemState = z.infer<typeof workItemStateSchema>;
+
+/** A work item as people see it while the job runs. */
+export const workItemViewSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  needs: z.array(z.string()),
+  state: workItemStateSchema,
+  /** Why, in a sentence: which files collided, what failed. */
+  message: z.string().optional(),
+});
+export type WorkItemView = z.infer<typeof workItemViewSchema>;
+
 export const planSchema = z.object({
   languages: z.array(
     z.object({ name: z.string(), files: z.number().int(), bytes: z.number().int(), lines: z.number().int() }),
@@ -56,5 +105,9 @@ export const planSchema = z.object({
   bytes: z.number().int().nonnegative(),
   /** What a reader should know: a missing lock file, a package without tests, a cycle. */
   notes: z.array(z.string()),
+  /** How an agent would reach the goal, in Markdown; absent when none was asked. */
+  approach: z.string().optional(),
+  /** Parts of the goal for several agents, each after those it needs; absent where one agent does it all. */
+  items: z.array(workItemSchema).optional(),
 });
 export type Plan = z.infer<typeof planSchema>;

@@ -8,7 +8,7 @@ import type { Command, StepEnd, StepSpec } from './step.ts';
 import type { Attachment } from './attachment.ts';
 import type { Budget, PermissionRule, Permissions, Spending, ToolsInput } from './agent.ts';
 import type { JsonValue, StopReason, Thinking } from './llm.ts';
-import type { Task } from './plan.ts';
+import type { Task, WorkItem, WorkItemView } from './plan.ts';
 
 export interface DevJobInput {
   jobId: string;
@@ -143,7 +143,13 @@ export interface StepMoved {
 export interface ProgressRecord {
   job: DevJobInput & { workflowId: string };
   events: { key: string; at: string; data: JobEventData }[];
-  patch: { status?: JobStatus; phase?: JobView['phase']; checkpoints?: Checkpoint[]; result?: JobResult };
+  patch: {
+    status?: JobStatus;
+    phase?: JobView['phase'];
+    checkpoints?: Checkpoint[];
+    items?: WorkItemView[];
+    result?: JobResult;
+  };
 }
 
 export interface PublishInput {
@@ -280,6 +286,34 @@ export interface OpenTurnInput {
   permissions: Permissions;
   model: string;
   plan?: string;
+}
+
+export interface OpenWorkInput {
+  job: DevJobInput;
+  /** Blob hash of the plan. */
+  plan: string;
+  snapshot: SnapshotId;
+  model: string;
+}
+
+export interface OpenedWork {
+  items: WorkItem[];
+  /** What the conversations of all items begin with. */
+  head: string | null;
+}
+
+export interface MergeInput {
+  project: ProjectId;
+  base: SnapshotId;
+  /** What was put together so far. */
+  ours: SnapshotId;
+  /** What comes to it. */
+  theirs: SnapshotId;
+}
+
+export interface MarkerSearch extends Omit<MergeInput, 'base'> {
+  snapshot: SnapshotId;
+  paths: string[];
 }
 
 export interface ModelCallInput {

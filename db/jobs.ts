@@ -1,6 +1,7 @@
 import { jobStatusSchema } from '../contracts/job.ts';
 import { isFinalJobStatus } from '../contracts/derived.ts';
 import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView } from '../contracts/job.ts';
+import type { WorkItemView } from '../contracts/plan.ts';
 import type { Queryable } from './database.ts';
 import { eventsChannel } from './events.ts';
 import { toJsonb } from './json.ts';
@@ -20,6 +21,7 @@ export interface JobPatch {
   status?: JobStatus;
   phase?: JobView['phase'];
   checkpoints?: Checkpoint[];
+  items?: WorkItemView[];
   result?: JobResult;
 }
 
@@ -32,6 +34,7 @@ interface JobRow {
   status: JobStatus;
   phase: JobView['phase'];
   checkpoints: Checkpoint[];
+  items: WorkItemView[];
   result: JobResult | null;
   web_url: string | null;
   last_seq: number;
@@ -62,6 +65,7 @@ export async function updateJob(database: Queryable, jobId: string, patch: JobPa
          phase = case when status = any($2) or not $4 then phase else $5 end,
          checkpoints = coalesce($6::jsonb, checkpoints),
          result = coalesce($7::jsonb, result),
+         items = coalesce($9::jsonb, items),
          updated_at = now()
        where job_id = $1
        returning job_id
@@ -76,6 +80,7 @@ export async function updateJob(database: Queryable, jobId: string, patch: JobPa
       patch.checkpoints ? toJsonb(patch.checkpoints) : null,
       patch.result ? toJsonb(patch.result) : null,
       eventsChannel,
+      patch.items ? toJsonb(patch.items) : null,
     ],
   );
   return rowCount === 1;
@@ -108,6 +113,7 @@ function toView(row: JobRow): JobView {
     status: row.status,
     phase: row.phase,
     checkpoints: row.checkpoints,
+    items: row.items,
     result: row.result,
     webUrl: row.web_url,
     lastSeq: row.last_seq,

@@ -1,6 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { createAgentActivities } from '../activities/agent.ts';
 import { createAnalysisActivities } from '../activities/analysis.ts';
+import { createMergingActivities } from '../activities/merging.ts';
 import { createPreparationActivities } from '../activities/preparation.ts';
 import { createRecordActivities } from '../activities/records.ts';
 import { createReportActivities } from '../activities/reports.ts';
@@ -36,6 +37,7 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
         symbols: (project) => createSymbolStore(foundation.path('cache', 'symbols', project)),
       }),
       ...createReportActivities({ stores, blobs, database }),
+      ...createMergingActivities({ stores }),
       ...createSpendingActivities({ database }),
     },
     // A workflow that waits for an approval costs memory only while it is cached; it is replayed when it goes on.

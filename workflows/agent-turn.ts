@@ -40,6 +40,8 @@ class AgentTurn {
   private text = '';
   /** What the user's words ask of the model's own thinking. */
   private thinking: Thinking;
+  /** Blob hash of the work items that it proposed. */
+  private proposed: string | undefined;
   private readonly gate = new PauseGate();
   private readonly scope = new CancellationScope();
   private stopped = false;
@@ -185,7 +187,7 @@ class AgentTurn {
   }
 
   private result(status: AgentTurnResult['status']): AgentTurnResult {
-    const { head, snapshot, text } = this;
+    const { head, snapshot, text, proposed } = this;
     const { allowed } = this.state;
     return {
       status,
@@ -195,6 +197,7 @@ class AgentTurn {
       spending: this.calls.ledger.spent,
       raised: this.calls.ledger.raisedBy,
       ...(allowed.length > 0 ? { allowed } : {}),
+      ...(proposed === undefined ? {} : { work: proposed }),
     };
   }
 
@@ -208,6 +211,7 @@ class AgentTurn {
   private async useTools({ head, heard }: Talk): Promise<Talk> {
     const after = await this.tools.answer({ head, snapshot: this.snapshot }, (moved) => (this.snapshot = moved));
     this.head = after.head;
+    if (after.work !== undefined) this.proposed = after.work;
     return { head: after.head, heard };
   }
 

@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { createSourceActivities } from '../activities/sources.ts';
-import type { JobResult, Mode } from '../contracts/job.ts';
+import type { Checkpoint, JobResult, Mode } from '../contracts/job.ts';
 import type { DevJobInput, ModeInput, ModeOutput, Published, TaskOutcome } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import { building } from './building.ts';
@@ -50,6 +50,8 @@ class DevJob {
   private phaseScope: CancellationScope | null = null;
   private plan: string | undefined;
   private conversation: string | undefined;
+  /** What planning ended with. */
+  private planned: Pick<ModeOutput, 'plan' | 'conversation'> = {};
   private readonly ledger: Ledger;
   private outcomes: TaskOutcome[] = [];
   private failure: JobResult['reason'];
@@ -106,6 +108,10 @@ class DevJob {
       const recorded = state.recordCheckpoint(checkpoint);
       await this.progress.say({ type: 'checkpoint.recorded', checkpoint: recorded });
     });
+    setHandler(messages.workItemsSignal, async (items) => {
+      state.updateItems(items);
+      await this.progress.say({ type: 'items.changed', items });
+    });
   }
 
   private async main(): Promise<'succeeded' | 'failed' | 'rejected'> {
@@ -134,7 +140,7 @@ class DevJob {
       if (target) {
         next = request.modes.length - state.modesAfter(target.phase).length;
         this.outcomes = [];
-        if (request.model) this.forgetAgents();
+        if (request.model) this.forgetAgents(target.phase);
         await progress.say({ type: 'job.rolled-back', checkpoint: target }, { type: 'job.paused' });
       }
       if (state.paused) {
@@ -174,6 +180,7 @@ class DevJob {
       throw error;
     }
     this.takeOver(output);
+    if (mode === 'planning') this.planned = output;
     state.phases[mode] = output.phase;
     const failed = output.phase.status === 'failed' || output.phase.status === 'rolled-back';
     if (failed)
@@ -237,10 +244,11 @@ class DevJob {
     }
   }
 
-  /** Agents may have changed what there is to build, and talked of changes that are no longer there. */
-  private forgetAgents(): void {
-    this.plan = undefined;
-    this.conversation = undefined;
+  /** Agents may have changed what there is to build, and talked of changes that are no longer there. What planning found out holds at its end. */
+  private forgetAgents(phase: Checkpoint['phase']): void {
+    const { plan, conversation } = phase === 'planning' ? this.planned : {};
+    this.plan = plan;
+    this.conversation = conversation;
   }
 
   /** A job without a model has none of it in its history. */

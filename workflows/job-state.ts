@@ -1,6 +1,8 @@
 import type { Checkpoint, JobStatus, JobView, Mode, PhaseResult, StepCounts, TestCounts } from '../contracts/job.ts';
+import type { WorkItemView } from '../contracts/plan.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
 import type { DevJobInput } from '../contracts/workflow.ts';
+import { describeItems } from './item-graph.ts';
 
 /** A message that does not fit the job's state, e.g. an approval of a rejected plan. */
 export class WrongStateError extends Error {
@@ -10,6 +12,8 @@ export class WrongStateError extends Error {
 /** The state of one job, without Temporal: what messages change and what the main logic reads. */
 export class JobState {
   readonly checkpoints: Checkpoint[] = [];
+  /** In the order of the plan. */
+  items: readonly WorkItemView[] = [];
   readonly phases: Partial<Record<Mode, PhaseResult>> = {};
   phase: JobView['phase'] = 'source';
   imported: ImportedSource | null = null;
@@ -85,6 +89,13 @@ export class JobState {
     return found;
   }
 
+  /** An item that is known is in another state. When all are new, a plan was made anew. */
+  updateItems(changed: readonly WorkItemView[]): void {
+    const isKnown = changed.every(({ id }) => this.items.some((item) => item.id === id));
+    if (!isKnown) this.items = changed;
+    else this.items = this.items.map((item) => changed.find(({ id }) => id === item.id) ?? item);
+  }
+
   recordCheckpoint(checkpoint: Omit<Checkpoint, 'id'>): Checkpoint {
     const recorded = { id: `c${this.checkpoints.length}`, ...checkpoint };
     this.checkpoints.push(recorded);
@@ -136,6 +147,7 @@ export class JobState {
       '| --- | --- | --- | --- | --- |',
       ...request.modes.map((mode) => phaseRow(mode, this.phases[mode], this.phase === mode && !this.final)),
       '',
+      ...(this.items.length > 0 ? [describeItems(this.items), ''] : []),
       '| checkpoint | phase | snapshot | |',
       '| --- | --- | --- | --- |',
       ...this.checkpoints

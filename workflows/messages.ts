@@ -3,6 +3,7 @@ import type { Budget, PendingCall, PermissionRule, Spending } from '../contracts
 import type { Attachment } from '../contracts/attachment.ts';
 import type { ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { Checkpoint, JobStatus } from '../contracts/job.ts';
+import type { WorkItemView } from '../contracts/plan.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
 import type { ChatInput } from '../contracts/workflow.ts';
 
@@ -20,8 +21,10 @@ export const resumeSignal = defineSignal('resume');
 
 // Sent by a mode to the devJob that started it.
 export const checkpointSignal = defineSignal<[Omit<Checkpoint, 'id'>]>('checkpoint');
+/** Work items whose state is another: a known one takes the place of the one with its id. */
+export const workItemsSignal = defineSignal<[WorkItemView[]]>('workItems');
 
-// Sent to agentTurn. The first decision and the first answer on a call count.
+// Sent to agentTurn; `stop` also to a mode, for all its agents. The first decision and the first answer on a call count.
 export const decideCallUpdate = defineUpdate<void, [CallDecision]>('decideCall');
 export const answerQuestionUpdate = defineUpdate<void, [callId: string, answer: string]>('answerQuestion');
 export const raiseBudgetUpdate = defineUpdate<void, [more: Budget]>('raiseBudget');

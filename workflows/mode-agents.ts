@@ -1,4 +1,4 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { setHandler, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
@@ -7,7 +7,7 @@ import type { AgentTurnInput, AgentTurnResult, ModeInput, TaskOutcome, TurnReaso
 import { thinkingAsked } from '../llm/thinking.ts';
 import { proxyActivities } from './activities.ts';
 import { repairPrompt } from './agent-prompts.ts';
-import { runChildTurn } from './child-turn.ts';
+import { runChildTurn, type TurnHandle } from './child-turn.ts';
 import { Ledger } from './ledger.ts';
 import * as messages from './messages.ts';
 import type { PauseGate } from './pause-gate.ts';
@@ -27,6 +27,7 @@ export const mostModelCalls = 3_000;
 const mostRepairs = 3;
 
 const readingTools = ['read', 'list', 'search', 'git-history', 'read-output', 'plan', 'ask-user', 'fetch'];
+const planningTools = [...readingTools, 'propose-work'];
 export const allTools = [...readingTools, 'edit', 'write', 'apply-patch', 'delete', 'move', 'run', 'test', 'delegate'];
 
 /** Sources and the plan that goes with them. */
@@ -43,19 +44,35 @@ interface Ask {
   plan?: string;
   /** Output trees that its commands find beside the sources. */
   inputs?: SnapshotId[];
-  readOnly?: boolean;
-  /** What it is for, as far as ways to think are chosen by it. Left out: to plan where it only reads, else to write code. */
+  /** Changes nothing, and may propose work items. */
+  isPlanning?: boolean;
+  /** What it is for, as far as ways to think are chosen by it. Left out: to plan where it is planning, else to write code. */
   purpose?: TurnReasoning['purpose'];
   /** How often this was tried before and failed. */
   failedAttempts?: number;
 }
 
-/** The agents of one mode: one conversation that goes on from turn to turn, and one budget. */
+/** An agent that does not go on with the mode's conversation. Several may work at once. */
+interface Apart {
+  /** Of its workflow, below the mode's. */
+  name: string;
+  head: string | null;
+  /** Among how many what is left of the budget is to be divided. */
+  shares: number;
+}
+
+/** The agents of one mode: a conversation that goes on from turn to turn, others beside it, and one budget. */
 export class ModeAgents {
   /** Head of the conversation; null before the first turn. */
   head: string | null;
   readonly ledger: Ledger;
+  /** How often users have stopped all agents. */
+  stops = 0;
+  /** What the agents that mended something said of it. */
+  readonly explanations: string[] = [];
+  private said = '';
   private turns = 0;
+  private readonly running = new Set<TurnHandle>();
   private readonly input: ModeInput;
   private readonly phase: AgentTurnInput['phase'];
   private readonly gate: PauseGate;
@@ -66,6 +83,11 @@ export class ModeAgents {
     this.gate = gate;
     this.head = input.conversation ?? null;
     this.ledger = new Ledger(input.budget ?? {});
+    setHandler(messages.stopSignal, async () => {
+      this.stops += 1;
+      // One that has just ended needs no stopping.
+      await Promise.allSettled([...this.running].map((child) => child.signal(messages.stopSignal)));
+    });
   }
 
   /** Whether there is a model, and something to do for it. */
@@ -90,8 +112,14 @@ export class ModeAgents {
     prompt: string,
     more: Pick<Ask, 'inputs' | 'purpose' | 'failedAttempts'> = {},
   ): Promise<Work> {
-    const { snapshot } = await this.ask({ ...work, title, prompt, ...more });
-    if (snapshot === work.snapshot) return work;
+    const { snapshot, text } = await this.ask({ ...work, title, prompt, ...more });
+    this.said = text;
+    return await this.planned(work, snapshot);
+  }
+
+  /** A snapshot with the plan that belongs to it. */
+  async planned(before: Work, snapshot: SnapshotId): Promise<Work> {
+    if (snapshot === before.snapshot) return before;
     const { project, request } = this.input;
     return { snapshot, plan: (await analyseProject({ project, snapshot, request })).plan };
   }
@@ -113,6 +141,7 @@ export class ModeAgents {
         purpose: 'repair',
         failedAttempts: repairs,
       });
+      if (this.said) this.explanations.push(this.said);
       if (mended.snapshot === work.snapshot) break;
       work = mended;
       outcomes = await run(work);
@@ -120,27 +149,44 @@ export class ModeAgents {
     return { work, outcomes };
   }
 
+  /** Goes on with the mode's conversation. */
   async ask(work: Ask): Promise<AgentTurnResult> {
+    this.turns += 1;
+    const result = await this.turn(work, { name: `agent-${this.turns}`, head: this.head, shares: 1 });
+    // One that was stopped before it began has said nothing.
+    if (result.head) this.head = result.head;
+    return result;
+  }
+
+  async askApart(work: Ask, apart: Apart): Promise<AgentTurnResult> {
+    this.turns += 1;
+    return await this.turn(work, apart);
+  }
+
+  private async turn(work: Ask, { name, head, shares }: Apart): Promise<AgentTurnResult> {
     await this.gate.pass();
     const { jobId, project, request } = this.input;
-    this.turns += 1;
-    let stopForwarding: (() => void) | undefined;
+    const { stops } = this;
+    let child: TurnHandle | undefined;
+    const forward = (closed: boolean): Promise<void> | undefined =>
+      child?.signal(closed ? messages.pauseSignal : messages.resumeSignal);
+    const stopForwarding = this.gate.onChange(async (closed) => await forward(closed));
     try {
-      const result = await runChildTurn(
+      return await runChildTurn(
         this.ledger,
-        `${workflowInfo().workflowId}/agent-${this.turns}`,
+        `${workflowInfo().workflowId}/${name}`,
         {
           job: { jobId, project, request },
           phase: this.phase,
           title: work.title,
           models: [request.model!, ...(request.fallbackModels ?? [])],
           snapshot: work.snapshot,
-          head: this.head,
+          head,
           prompt: work.prompt,
           // Later turns find them in the conversation.
-          ...(this.head === null && request.attachments ? { attachments: request.attachments } : {}),
-          tools: work.readOnly ? readingTools : allTools,
-          permissions: work.readOnly
+          ...(head === null && request.attachments ? { attachments: request.attachments } : {}),
+          tools: work.isPlanning ? planningTools : allTools,
+          permissions: work.isPlanning
             ? { mode: 'plan', rules: request.permissions?.rules ?? [] }
             : (request.permissions ?? { mode: 'auto', rules: [] }),
           ...(work.plan ? { plan: work.plan } : {}),
@@ -150,23 +196,25 @@ export class ModeAgents {
           depth: 0,
           reasoning: {
             ...request.reasoning,
-            purpose: work.purpose ?? (work.readOnly ? 'plan' : 'code'),
+            purpose: work.purpose ?? (work.isPlanning ? 'plan' : 'code'),
             failedAttempts: work.failedAttempts ?? 0,
             thinking: thinkingAsked(request.goal),
           },
         },
         {
-          started: (child) => {
-            stopForwarding = this.gate.onChange((closed) =>
-              child.signal(closed ? messages.pauseSignal : messages.resumeSignal),
-            );
+          shares,
+          started: async (started) => {
+            child = started;
+            this.running.add(started);
+            // What was said while it started was said to nobody.
+            if (this.gate.isClosed) await forward(true);
+            if (this.stops > stops) await started.signal(messages.stopSignal);
           },
         },
       );
-      this.head = result.head;
-      return result;
     } finally {
-      stopForwarding?.();
+      stopForwarding();
+      if (child) this.running.delete(child);
     }
   }
 }

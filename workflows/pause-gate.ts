@@ -11,6 +11,10 @@ export class PauseGate {
     setHandler(resumeSignal, () => this.set(false));
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   async pass(): Promise<void> {
     if (this.closed) await condition(() => !this.closed);
   }

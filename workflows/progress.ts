@@ -2,12 +2,15 @@ import { proxyLocalActivities, setCurrentDetails, upsertSearchAttributes, workfl
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { createRecordActivities } from '../activities/records.ts';
 import type { JobEventData } from '../contracts/event.ts';
+import type { WorkItemView } from '../contracts/plan.ts';
 import type { ProgressRecord } from '../contracts/workflow.ts';
 import type { JobState } from './job-state.ts';
 
 /** What is shown of a job or a chat. */
 export type ShownState = Pick<JobState, 'input' | 'status' | 'phase' | 'checkpoints' | 'final'> & {
   describe(): string;
+  /** Of a job whose plan has some. */
+  items?: readonly WorkItemView[];
 };
 
 const { recordProgress } = proxyLocalActivities<ReturnType<typeof createRecordActivities>>({
@@ -78,6 +81,7 @@ export class Progress {
         status: state.status,
         phase: state.final ? null : state.phase,
         checkpoints: [...state.checkpoints],
+        ...(state.items?.length ? { items: [...state.items] } : {}),
         ...patch,
       },
     };

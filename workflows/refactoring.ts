@@ -1,16 +1,14 @@
-import { getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
 import type { createAnalysisActivities } from '../activities/analysis.ts';
 import type { createReportActivities } from '../activities/reports.ts';
 import type { Task } from '../contracts/plan.ts';
-import type { SnapshotId } from '../contracts/snapshot.ts';
 import type { ModeInput, ModeOutput, RecipeTask, TaskOutcome } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
-import { reviewPrompt } from './agent-prompts.ts';
-import { checkpointSignal } from './messages.ts';
+import { refactoringPrompt, refusedRefactoringPrompt, reviewPrompt } from './agent-prompts.ts';
 import { ModeAgents, type Work } from './mode-agents.ts';
 import { PauseGate } from './pause-gate.ts';
 import { outcomeOf, stepContext } from './step-order.ts';
 import { countSteps, finishHandlers, runStep, runTasks } from './steps.ts';
+import { tellCheckpoint } from './tell-job.ts';
 
 const { planRecipes } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({
   startToCloseTimeout: '1m',
@@ -21,12 +19,16 @@ const { compareRecipeChecks, explainRecipeFailure } = proxyActivities<ReturnType
   summary: 'Judge a refactoring',
 });
 
+/** How often an agent may propose a refactoring for the goal; the second time it is told why the first was rolled back. */
+const mostProposals = 2;
+
 /** A codemod reads and rewrites sources only; a large project takes minutes, not more. */
 const recipeTimeoutMs = 15 * 60_000;
 
 /**
- * Applies the recipes one after the other, and with a model lets an agent review the job's change. Each is checked by type check, build and tests
- * against the state before it, kept when nothing got worse, and otherwise left out: the snapshot simply stays the one before.
+ * Applies the recipes one after the other. With a model, an agent reviews the job's change, or, in a job that does not build, refactors towards its goal.
+ * Each change is checked by type check, build and tests against the state before it, kept when nothing got worse, and otherwise left out: the
+ * snapshot simply stays the one before.
  */
 export async function refactoring(input: ModeInput): Promise<ModeOutput> {
   const gate = new PauseGate();
@@ -37,9 +39,9 @@ export async function refactoring(input: ModeInput): Promise<ModeOutput> {
     await gate.pass();
     await mode.apply(recipe, index);
   }
-  const reviewed = await mode.review();
+  const isAsked = (await mode.refactorTowardsGoal()) || (await mode.review());
   await finishHandlers();
-  const nothingToDo = recipes.length === 0 && !reviewed;
+  const nothingToDo = recipes.length === 0 && !isAsked;
   return {
     phase: {
       status: nothingToDo ? 'skipped' : mode.refused ? 'rolled-back' : 'succeeded',
@@ -86,9 +88,31 @@ class Refactoring {
       this.told.push(await explainRecipeFailure({ title, outcome: change }));
     } else if (change.snapshot === this.work.snapshot) {
       this.told.push(`${title}: nothing to change`);
-    } else if (!(await this.judge({ snapshot: change.snapshot, plan: this.work.plan }, title))) {
-      this.refused = true;
+    } else {
+      const reasons = await this.judge({ snapshot: change.snapshot, plan: this.work.plan }, title);
+      if (reasons.length > 0) this.refused = true;
     }
+  }
+
+  /** In a job that implements nothing, the goal is one of refactoring. False when it is not, or there is no agent. */
+  async refactorTowardsGoal(): Promise<boolean> {
+    const { goal, modes } = this.input.request;
+    if (!this.agents.atHand || modes.includes('building')) return false;
+    const title = 'Refactor towards the goal';
+    let prompt = refactoringPrompt(goal);
+    for (let proposals = 1; ; proposals += 1) {
+      const changed = await this.agents.change(this.work, title, prompt);
+      if (changed.snapshot === this.work.snapshot) {
+        this.told.push(`${title}: nothing to change`);
+        return true;
+      }
+      const reasons = await this.judge(changed, title);
+      if (reasons.length === 0) return true;
+      if (proposals === mostProposals) break;
+      prompt = refusedRefactoringPrompt(reasons);
+    }
+    this.refused = true;
+    return true;
   }
 
   /** Has an agent read what the job has changed. False when there is no agent or nothing to read. */
@@ -102,8 +126,8 @@ class Refactoring {
     return true;
   }
 
-  /** Keeps a change when nothing got worse by it. */
-  private async judge(changed: Work, title: string): Promise<boolean> {
+  /** Keeps a change when nothing got worse by it. Returns why it was not kept; nothing when it was. */
+  private async judge(changed: Work, title: string): Promise<string[]> {
     const [before, after] = await bothOf(
       this.beforeIsComplete ? Promise.resolve(this.before) : this.check(this.work, this.before, 'before'),
       this.check(changed, [], title),
@@ -113,13 +137,13 @@ class Refactoring {
     const verdict = await compareRecipeChecks({ before, after });
     if (!verdict.keep) {
       this.told.push(`${title}: rolled back because ${verdict.reasons.join('; ')}`);
-      return false;
+      return verdict.reasons;
     }
     this.work = changed;
     this.before = after;
     this.told.push(`${title}: kept`);
-    await tellParent(changed.snapshot, title);
-    return true;
+    await tellCheckpoint({ phase: 'refactoring', snapshot: changed.snapshot, title });
+    return [];
   }
 
   private async runRecipe(recipe: RecipeTask, index: number): Promise<TaskOutcome> {
@@ -157,14 +181,4 @@ class Refactoring {
 async function bothOf<T>(first: Promise<T>, second: Promise<T>): Promise<[T, T]> {
   await Promise.allSettled([first, second]);
   return [await first, await second];
-}
-
-async function tellParent(snapshot: SnapshotId, title: string): Promise<void> {
-  const { parent } = workflowInfo();
-  if (parent)
-    await getExternalWorkflowHandle(parent.workflowId).signal(checkpointSignal, {
-      phase: 'refactoring',
-      snapshot,
-      title,
-    });
 }

@@ -3,6 +3,7 @@ import {
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
+  ChildWorkflowFailure,
   condition,
   isCancellation,
   setCurrentDetails,
@@ -98,6 +99,8 @@ export interface TaskRun {
   gate: PauseGate;
   /** Stands behind the titles of the steps, where a phase runs the same tasks more than once. */
   occasion?: string;
+  /** Markdown that is shown above the tasks. */
+  above?: string;
 }
 
 /**
@@ -112,7 +115,7 @@ export async function runTasks(run: TaskRun): Promise<TaskOutcome[]> {
   const { tasks, answered } = await prepareTasks({ job, plan, phase, snapshot, kinds, known, occasion });
   const graph = new TaskGraph(tasks, [...known, ...answered]);
   const running = new Set<Promise<void>>();
-  const show = (): void => setCurrentDetails(graph.describe());
+  const show = (): void => setCurrentDetails([...(run.above ? [run.above, ''] : []), graph.describe()].join('\n'));
   const start = (task: PlannedTask): void => {
     const promise = runTask(run, graph, task).finally(() => {
       running.delete(promise);
@@ -182,7 +185,8 @@ function notRun(task: PlannedTask, snapshot: SnapshotId, blocker: string): TaskO
 
 /** The sentence a user should read out of a failure: that of the innermost ApplicationFailure. */
 export function failureMessage(error: unknown): string {
-  if (error instanceof ActivityFailure && error.cause) return failureMessage(error.cause);
+  const isWrapper = error instanceof ActivityFailure || error instanceof ChildWorkflowFailure;
+  if (isWrapper && error.cause) return failureMessage(error.cause);
   return error instanceof Error ? error.message : String(error);
 }
 

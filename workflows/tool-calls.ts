@@ -44,6 +44,11 @@ export interface Standing {
   snapshot: string;
 }
 
+interface Answered extends Standing {
+  /** Blob hash of the work items that were proposed. */
+  work?: string;
+}
+
 /** Answers the tool calls of a turn: what the tools cannot do alone is asked of users, nodes, the web and other agents. */
 export class ToolCalls {
   private readonly agent: CallingAgent;
@@ -56,7 +61,7 @@ export class ToolCalls {
   }
 
   /** Answers the calls of the message at the head. `moved` hears of each new snapshot as it comes. */
-  async answer({ head, snapshot: given }: Standing, moved: (snapshot: string) => void): Promise<Standing> {
+  async answer({ head, snapshot: given }: Standing, moved: (snapshot: string) => void): Promise<Answered> {
     const { state, calls, input } = this.agent;
     const { job, title, tools, commit } = input;
     const { testCommand } = this.commands;
@@ -81,7 +86,7 @@ export class ToolCalls {
       );
       snapshot = after.snapshot;
       moved(snapshot);
-      if (after.done) return { head: after.head, snapshot };
+      if (after.done) return { head: after.head, snapshot, ...(after.work ? { work: after.work } : {}) };
       progress = after.progress;
       state.pending = after.pending;
       this.agent.show();

@@ -26,7 +26,7 @@ export const proposeWorkTool = defineTool({
     const problems = problemsOf(items);
     if (problems.length > 0) throw new HelixError('usage.invalid', `Nothing was noted: ${problems.join('; ')}.`);
     const told = [
-      items.length === 0 ? 'Noted: one agent does it all.' : `Noted: ${items.length} items.`,
+      items.length < 2 ? 'Noted: one agent does it all.' : `Noted: ${items.length} items.`,
       ...sharedFiles(items),
     ];
     return text(told.join('\n'), { work: await blobs.put(JSON.stringify(items)) });

@@ -12,13 +12,12 @@ import type { ChatInput, DevJobInput } from '../../contracts/workflow.ts';
 import type { Database } from '../../db/database.ts';
 import { getJob, insertJob } from '../../db/jobs.ts';
 import { projectIdFor } from '../../snapshots/source.ts';
-import type { AgentMessage } from '../../contracts/agent.ts';
-import { findTurn } from '../../db/agent-turns.ts';
 import type { chat, devJob, rollbackFinishedJob } from '../../workflows/index.ts';
 import * as messages from '../../workflows/messages.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
-import type { JobControl } from '../deps.ts';
+import type { JobControl, Needs } from '../deps.ts';
 import { fromTemporal, untilProcessed } from './failures.ts';
+import { tellAgents } from './tell-agents.ts';
 
 type JobHandle = WorkflowHandleWithFirstExecutionRunId<typeof devJob> | ReturnType<Client['workflow']['getHandle']>;
 
@@ -28,9 +27,9 @@ export interface JobControlOptions {
   /** Address of a workflow in the Web UI. */
   webUrl(workflowId: string): string | null;
   /** What a request gets that does not say otherwise. */
-  defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs' | 'reasoning'>>;
+  defaults: Required<Pick<JobRequest, 'stepTimeoutMs' | 'nodeWaitMs' | 'reasoning' | 'parallelAgents'>>;
   /** The models of a job by what was wished for; see ModelService. */
-  chooseModels(wish: string | null | undefined, fallback?: readonly string[]): Promise<string[]>;
+  chooseModels(wish: string | null | undefined, fallback?: readonly string[], needs?: Needs): Promise<string[]>;
 }
 
 /** Jobs as Temporal workflows: a job's id is its workflow's id. */
@@ -73,10 +72,12 @@ export function createJobControl(options: JobControlOptions): JobControl {
   };
 
   return {
-    async start(asked) {
+    async start(asked, needs) {
       const limits = { ...defaults.reasoning.limits, ...asked.reasoning?.limits };
       const reasoning = { ...defaults.reasoning, ...asked.reasoning, limits };
-      const request = await withModels({ ...defaults, user: osUser(), ...asked, reasoning }, chooseModels);
+      const request = await withModels({ ...defaults, user: osUser(), ...asked, reasoning }, (wish, fallback) =>
+        chooseModels(wish, fallback, needs),
+      );
       const jobId = jobIdFor(request);
       const project = projectIdFor(request.source);
       const input: DevJobInput = { jobId, project, request };
@@ -113,34 +114,12 @@ export function createJobControl(options: JobControlOptions): JobControl {
 
     tellAgent: (jobId, message) =>
       send(jobId, 'tell the agent of', async () => {
-        // Between two turns of a chat, the last one heard of is not the one to stop.
-        if (message.type === 'stop' && (await isChat(jobId))) return await tellTurn(client, jobId, message);
-        const callId = 'callId' in message ? message.callId : undefined;
-        const turn = await findTurn(database, jobId, callId);
-        if (turn === undefined)
-          throw new HelixError(
-            'job.wrong-state',
-            callId === undefined ? `no agent works in ${jobId}` : `no agent of ${jobId} has asked for ${callId}`,
-          );
-        await tellTurn(client, turn, message);
+        // A chat that is stopped between two turns drops the message that it was about to take up.
+        if (message.type === 'stop' && (await isChat(jobId)))
+          return await client.workflow.getHandle(jobId).signal(messages.stopSignal);
+        await tellAgents({ client, database }, jobId, message);
       }),
   };
-}
-
-async function tellTurn(client: Client, turn: string, message: AgentMessage): Promise<void> {
-  const handle = client.workflow.getHandle(turn);
-  switch (message.type) {
-    case 'decide':
-      return await handle.executeUpdate(messages.decideCallUpdate, { args: [message] });
-    case 'answer':
-      return await handle.executeUpdate(messages.answerQuestionUpdate, { args: [message.callId, message.answer] });
-    case 'raise-budget':
-      return await handle.executeUpdate(messages.raiseBudgetUpdate, { args: [message.by] });
-    case 'steer':
-      return await handle.signal(messages.steerSignal, message.text);
-    case 'stop':
-      return await handle.signal(messages.stopSignal);
-  }
 }
 
 /** Without a goal there is nothing to ask a model for. */
@@ -152,6 +131,11 @@ async function withModels(request: JobRequest, choose: JobControlOptions['choose
     throw new HelixError(
       'llm.not-configured',
       'a chat needs a model: give a provider a key (e.g. ANTHROPIC_API_KEY) or log in to one ("helix login"), and name a model when there are several',
+    );
+  if (first === undefined && request.attachments?.length)
+    throw new HelixError(
+      'usage.invalid',
+      'attached files are for a model, and none is asked: give a goal, and configure a provider or name a model',
     );
   if (first === undefined) return rest;
   return {

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { HelixClient } from '../../client/client.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
 import { parseBudget, parseRule } from '../job/agent-options.ts';
+import { attached, attachOption, readFiles } from '../job/attached-files.ts';
 import { sayDone } from '../say-done.ts';
 
 interface AgentCommand {
@@ -12,10 +14,12 @@ interface AgentCommand {
 type Options = GlobalOptions & {
   json?: boolean;
   reason?: string;
+  attach?: string[];
   always?: string;
   usd?: string;
   tokens?: string;
   minutes?: string;
+  agent?: string;
 };
 
 /** A command that says something to the agent of a job. */
@@ -23,16 +27,21 @@ function agentCommand(
   action: string,
   text: string,
   extend: (command: Command) => Command,
-  message: (args: string[], options: Options) => AgentMessage,
+  message: (args: string[], options: Options, client: HelixClient) => AgentMessage | Promise<AgentMessage>,
 ): AgentCommand {
   return {
     configure(command) {
       extend(command.argument('<job>', 'id of the job'))
+        .option('--agent <name>', 'only the agent of this work item, where several work at once')
         .option('--json', 'print the answer as JSON')
         .action(async (jobId: string) => {
           const options = command.optsWithGlobals<Options>();
           const client = await connect(options);
-          await client.tellAgent(jobId, message(command.args.slice(1), options));
+          const { agent } = options;
+          await client.tellAgent(jobId, {
+            ...(await message(command.args.slice(1), options, client)),
+            ...(agent === undefined ? {} : { agent }),
+          });
           sayDone({ jobId, action, text, json: options.json });
         });
     },
@@ -75,13 +84,20 @@ export const answer = agentCommand(
 export const tell = agentCommand(
   'tell',
   'hears it before its next step',
-  (command) => command.argument('<text>', 'what the agent is to know or do'),
-  ([text]) => ({ type: 'steer', text: text! }),
+  (command) =>
+    command
+      .argument('<text>', 'what the agent is to know or do')
+      .option(...attachOption, (path: string, before: string[]) => [...before, path], []),
+  async ([text], { attach = [] }, client) => ({
+    type: 'steer',
+    text: text!,
+    ...(await attached(client, await readFiles(attach))),
+  }),
 );
 
 export const stop = agentCommand(
   'stop',
-  'stops its agent; what it has done is kept',
+  'stops its agents; what they have done is kept',
   (command) => command,
   () => ({ type: 'stop' }),
 );

@@ -54,12 +54,25 @@ function describeJob(
     ...(job.webUrl ? [['web', job.webUrl]] : []),
   ];
   const parts = [facts.map(([name, text]) => `  ${style('dim', name!.padEnd(12))} ${text}\n`).join('')];
+  if (job.items.length > 0) parts.push(describeItems(job));
   if (steps.length > 0) parts.push(describeSteps(steps));
   if (reasoning.length > 0) parts.push(describeReasoning(reasoning));
   if (job.checkpoints.length > 0) parts.push(describeCheckpoints(job));
   if (job.result) parts.push(describeResult(job, job.result, usage).trimStart());
   else if (usage) parts.push(`  ${style('dim', 'models'.padEnd(12))} ${describeUsage(usage)}\n`);
   return parts.join('\n');
+}
+
+function describeItems({ items }: JobView): string {
+  return table(
+    ['ITEM', 'STATE', 'AFTER', 'TITLE'],
+    items.map(({ id, title, needs, state, message }) => [
+      id,
+      styledStatus(state),
+      needs.join(', ') || '-',
+      cleanLine(title) + (message ? ` (${cleanLine(message)})` : ''),
+    ]),
+  );
 }
 
 function describeSteps(steps: readonly StepView[]): string {

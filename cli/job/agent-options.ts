@@ -36,6 +36,13 @@ export function parseReasoning(where: string, name: string): ReasoningChoice {
   );
 }
 
+/** Throws `usage.invalid`. */
+export function parseParallelAgents(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 50) return number;
+  throw new HelixError('usage.invalid', `--parallel-agents takes a whole number from 1 to 50, not "${text}"`);
+}
+
 /** Undefined when no limit is given. Throws `usage.invalid`. */
 export function parseBudget(options: {
   budget?: string;

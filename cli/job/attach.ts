@@ -90,7 +90,7 @@ async function showWords(
     for await (const piece of client.followAnswer(jobId, callId, { signal })) {
       if (piece.type === 'restarted') text = '';
       if (piece.type === 'text' || piece.type === 'thinking') text += piece.text;
-      view.words?.(text);
+      view.words?.(callId, text);
     }
   } catch (error) {
     if (!(error instanceof HelixError) && !signal.aborted) throw error;

@@ -5,7 +5,7 @@ import { type JobRequest, jobRequestSchema, type Mode, modes } from '../../contr
 import { parseRecipe } from '../../contracts/recipe.ts';
 import type { PermissionMode } from '../../contracts/agent.ts';
 import { parseDuration } from '../text/duration.ts';
-import { parseBudget, parseReasoning, parseRule } from './agent-options.ts';
+import { parseBudget, parseParallelAgents, parseReasoning, parseRule } from './agent-options.ts';
 import { resolveLocation } from './repository.ts';
 import type { RequestOptions } from './request-options.ts';
 
@@ -43,7 +43,7 @@ export async function buildRequest(
 
 function agentOptions(
   options: RequestOptions,
-): Pick<JobRequest, 'model' | 'fallbackModels' | 'permissions' | 'budget' | 'reasoning'> {
+): Pick<JobRequest, 'model' | 'fallbackModels' | 'permissions' | 'budget' | 'reasoning' | 'parallelAgents'> {
   const { model, permissions, allow, deny } = options;
   const rules = [
     ...allow.map((text) => parseRule('--allow', 'allow', text)),
@@ -59,6 +59,7 @@ function agentOptions(
       ? {}
       : { permissions: { mode: (permissions ?? 'auto') as PermissionMode, rules } }),
     ...(budget ? { budget } : {}),
+    ...(options.parallelAgents === undefined ? {} : { parallelAgents: parseParallelAgents(options.parallelAgents) }),
     ...(options.reasoning === undefined
       ? {}
       : { reasoning: { strategy: parseReasoning('--reasoning', options.reasoning) } }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 import type { GlobalOptions } from '../connect.ts';
+import { attachOption } from './attached-files.ts';
 
 /** The options of `run` and `start` as commander gives them. */
 export interface RequestOptions extends GlobalOptions {
@@ -21,9 +22,11 @@ export interface RequestOptions extends GlobalOptions {
   permissions?: string;
   allow: string[];
   deny: string[];
+  attach: string[];
   budget?: string;
   budgetTokens?: string;
   budgetMinutes?: string;
+  parallelAgents?: string;
   /** False for --no-cache. */
   cache: boolean;
   cacheFailures?: boolean;
@@ -58,9 +61,11 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
     )
     .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
     .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
+    .option(...attachOption, collect, [])
     .option('--budget <dollars>', 'what the models may cost; the job pauses there')
     .option('--budget-tokens <number>', 'how many tokens the models may use')
     .option('--budget-minutes <number>', 'how long the agents may work')
+    .option('--parallel-agents <number>', 'how many agents may work at once on parts of the goal')
     .option('--node-class <class>', 'what every step needs of its node, e.g. "linux && node>=22"')
     .option('--env <name=value>', 'a variable for every step; may be given several times', collect, [])
     .option('--step-timeout <time>', 'limit for each step, e.g. 90s, 30m, 2h')

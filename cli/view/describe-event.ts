@@ -1,4 +1,5 @@
 import type { JobEvent } from '../../contracts/event.ts';
+import type { WorkItemView } from '../../contracts/plan.ts';
 import { stepSucceeded } from '../../contracts/derived.ts';
 import type { StepEnd } from '../../contracts/step.ts';
 import { clean, cleanLine } from '../text/clean.ts';
@@ -32,6 +33,8 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
       return `${style('bold', data.phase)} ${styledStatus(data.result.status)} in ${formatDuration(data.result.durationMs)}: ${cleanLine(data.result.summary)}`;
     case 'checkpoint.recorded':
       return `checkpoint ${data.checkpoint.id}: ${cleanLine(data.checkpoint.title)}`;
+    case 'items.changed':
+      return data.items.map(describeItem).join('\n');
     case 'step.waiting':
       return `${cleanLine(data.title)}: waiting for a node with ${data.class}`;
     case 'step.started':
@@ -67,6 +70,11 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
     case 'note':
       return style(noteColours[data.level], clean(data.message).trimEnd());
   }
+}
+
+function describeItem({ id, title, state, message }: WorkItemView): string {
+  const colour = state === 'failed' ? 'red' : state === 'not-run' || state === 'redoing' ? 'yellow' : 'dim';
+  return style(colour, `  item ${id} (${cleanLine(title)}): ${state}${message ? `, ${cleanLine(message)}` : ''}`);
 }
 
 /** Which agent at which work, and at which step of its reasoning. */

@@ -1,4 +1,5 @@
 import type { JobEvent } from '../../contracts/event.ts';
+import type { WorkItemView } from '../../contracts/plan.ts';
 import type { JobResult, Mode, PhaseResult } from '../../contracts/job.ts';
 
 interface RunningStep {
@@ -24,6 +25,7 @@ export class JobProgress {
   readonly phases = new Map<Mode, PhaseProgress>();
   readonly running = new Map<string, RunningStep>();
   readonly waiting = new Map<string, WaitingStep>();
+  readonly items = new Map<string, WorkItemView>();
   startedAt: number | null = null;
   stepsRun = 0;
   stepsCached = 0;
@@ -83,9 +85,14 @@ export class JobProgress {
       case 'step.interrupted':
         this.#leave(data.executionId);
         break;
+      case 'items.changed':
+        for (const item of data.items) this.items.set(item.id, item);
+        break;
       case 'checkpoint.recorded':
       case 'chat.asked':
       case 'chat.answered':
+      case 'reasoning.chosen':
+      case 'reasoning.step':
       case 'model.asked':
       case 'model.answered':
       case 'tool.called':

@@ -12,7 +12,8 @@ import { describeResult } from './summary.ts';
 import { type View } from './view.ts';
 
 const redrawMs = 120;
-const wordsLines = 3;
+/** Shown of the answers that are coming, all together. */
+const wordsLines = 4;
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /** Events that are said by the redrawn part, and need no line of their own while they are true. */
@@ -25,7 +26,7 @@ export class LiveView implements View {
   #drawnLines = 0;
   #frame = 0;
   #awayMs: number | null = null;
-  #words = '';
+  readonly #words = new Map<string, { title: string; text: string }>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(stream: WriteStream) {
@@ -36,7 +37,9 @@ export class LiveView implements View {
 
   event(event: JobEvent): void {
     this.#awayMs = null;
-    if (event.data.type === 'model.answered') this.#words = '';
+    if (event.data.type === 'model.asked') this.#words.set(event.data.callId, { title: event.data.title, text: '' });
+    if (event.data.type === 'model.answered') this.#words.delete(event.data.callId);
+    if (event.data.type === 'job.finished') this.#words.clear();
     this.#progress.apply(event);
     if (!transient.has(event.data.type)) {
       const text = describeEvent(event);
@@ -45,8 +48,10 @@ export class LiveView implements View {
     this.#resume();
   }
 
-  words(text: string): void {
-    this.#words = text;
+  words(callId: string, text: string): void {
+    const known = this.#words.get(callId);
+    // What comes after its end is told by then.
+    if (known) known.text = text;
   }
 
   away(awayMs: number): void {
@@ -96,6 +101,10 @@ export class LiveView implements View {
     const lines = [
       `${style('cyan', mark)} ${style('bold', state)} · ${stepsRun} steps run, ${stepsCached} from the cache${elapsed}`,
     ];
+    for (const { id, title, state } of this.#progress.items.values()) {
+      if (state === 'running' || state === 'resolving' || state === 'redoing')
+        lines.push(`  item ${id}: ${cleanLine(title)} ${style('dim', state)}`);
+    }
     for (const step of running.values()) {
       lines.push(
         `  ${cleanLine(step.title)} ${style('dim', `on ${step.node} for ${formatDuration(Math.max(0, now - step.startedAt))}`)}`,
@@ -104,8 +113,7 @@ export class LiveView implements View {
     for (const step of waiting.values()) {
       lines.push(`  ${cleanLine(step.title)} ${style('yellow', `waiting for a node with ${step.class}`)}`);
     }
-    for (const line of this.#words.trimEnd().split('\n').slice(-wordsLines))
-      if (line !== '') lines.push(style('dim', `  ${cleanLine(line)}`));
+    lines.push(...this.#wordLines());
     const room = Math.max(3, (this.#stream.rows || 24) - 4);
     const shown =
       lines.length > room
@@ -117,6 +125,20 @@ export class LiveView implements View {
       );
     }
     return shown;
+  }
+
+  /** The last lines of what is being said; of several at once, each under its name. */
+  #wordLines(): string[] {
+    const each = Math.max(1, Math.floor(wordsLines / Math.max(1, this.#words.size)));
+    const prefix = (title: string): string => (this.#words.size > 1 ? `${cleanLine(title)}: ` : '');
+    return [...this.#words.values()].flatMap(({ title, text }) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .slice(-each)
+        .filter((line) => line !== '')
+        .map((line) => style('dim', `  ${prefix(title)}${cleanLine(line)}`)),
+    );
   }
 
   /**

@@ -5,8 +5,8 @@ import type { UsageTotal } from '../../contracts/usage.ts';
 /** How a running job is shown. */
 export interface View {
   event(event: JobEvent): void;
-  /** What a model has said so far of an answer that is still coming. */
-  words?(text: string): void;
+  /** What a model has said so far of an answer that is still coming; several may come at once. */
+  words?(callId: string, text: string): void;
   /** The server is away and is tried again. */
   away(awayMs: number): void;
   /** Leaves the terminal to somebody else, until the next event. */

@@ -1,4 +1,4 @@
-import type { PackageInfo, Plan, Task } from '../../contracts/plan.ts';
+import type { PackageInfo, Plan, Task, WorkItem } from '../../contracts/plan.ts';
 
 const mostPackagesDrawn = 25;
 
@@ -17,9 +17,26 @@ export function planMarkdown(plan: Plan, options: { goal: string; project: strin
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-function quotation(goal: string): string {
-  if (goal.trim() === '') return '';
-  const lines = goal.trim().split(/\r?\n/);
+/** What an agent says about reaching the goal, and the parts it would divide the work into: sections to follow the page of the plan. */
+export function approachMarkdown(approach: string, items: readonly WorkItem[]): string {
+  const sections = approach.trim() === '' ? [] : [`## Approach\n\n${approach.trim()}`];
+  if (items.length > 0) {
+    const rows = items.map(({ id, title, needs, files }) => [
+      code(id),
+      text(title),
+      needs.map(code).join(', ') || '–',
+      files.map(code).join(', ') || '–',
+    ]);
+    const how = 'Each is carried out by an agent of its own; those that do not need each other, at the same time.';
+    sections.push(`## Work items\n\n${how}\n\n${table(['Item', 'Title', 'After', 'Files'], rows)}`);
+    for (const { id, title, prompt } of items) sections.push(`### ${id}: ${text(title)}\n\n${quotation(prompt)}`);
+  }
+  return sections.length > 0 ? `\n${sections.join('\n\n')}\n` : '';
+}
+
+function quotation(said: string): string {
+  if (said.trim() === '') return '';
+  const lines = said.trim().split(/\r?\n/);
   return lines.map((line) => `> ${text(line)}`).join('\n');
 }
 

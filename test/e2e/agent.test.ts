@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createClient } from '../../client/client.ts';
 import { modes } from '../../contracts/job.ts';
 import { npmPackage } from '../support/projects.ts';
 import { type ModelMove, withScriptedModel } from '../support/scripted-model.ts';
@@ -12,7 +13,7 @@ import { type Stack, startStack } from '../support/stack.ts';
 const run = promisify(execFile);
 const canary = 'sk-canary-0123456789abcdefghijklmnop';
 
-/** Implements `queue.size()` in fastq: first with a slip that its linter finds and without the test that its coverage limit wants. */
+/** Implements `queue.size()` in fastq: without the test that its coverage limit wants, and with a slip that its linter finds. */
 function implementSize(asked: { prompt: string; answers: number; results: string[] }): ModelMove {
   const { prompt, answers } = asked;
   if (prompt.includes('Do not change anything yet')) {
@@ -41,24 +42,24 @@ function implementSize(asked: { prompt: string; answers: number; results: string
       ];
     return 'Added `size()`.';
   }
+  if (prompt.includes('Write the missing tests')) {
+    assert.match(prompt, /- queue\.js\n/, 'what changed without a test is named');
+    if (answers === 0)
+      return [
+        {
+          tool: 'edit',
+          args: { path: 'test/test.js', oldText: "test('paused flag', function (t) {", newText: sizeTest },
+        },
+      ];
+    return 'Wrote a test.';
+  }
   if (prompt.includes("project's tests failed")) {
     assert.match(prompt, /_runing/, 'the failure is quoted to the model');
     if (answers === 0) return [{ tool: 'search', args: { pattern: '_runing' } }];
-    if (answers === 1)
-      return [
-        { tool: 'edit', args: { path: 'queue.js', oldText: '_runing', newText: '_running' } },
-        {
-          tool: 'edit',
-          args: {
-            path: 'test/test.js',
-            oldText: "test('paused flag', function (t) {",
-            newText: sizeTest,
-          },
-        },
-      ];
+    if (answers === 1) return [{ tool: 'edit', args: { path: 'queue.js', oldText: '_runing', newText: '_running' } }];
     if (answers === 2) return [{ tool: 'run', args: { command: 'npx tape test/test.js | tail -5' } }];
     assert.match(asked.results.at(-1)!, /# pass/, 'the command ran on the changed files');
-    return 'Mended the name and added a test.';
+    return 'The name was misspelt; mended.';
   }
   assert.match(prompt, /as its reviewer/);
   return 'Nothing is worth changing.';
@@ -106,6 +107,8 @@ describe('a job with a model', function () {
         assert.match(diff, /\+test\('size'/);
         const kinds = (events as { type?: string }[]).map((event) => event.type);
         for (const kind of ['model.answered', 'tool.called']) assert.ok(kinds.includes(kind), kind);
+        const explained = await fetchArtifact(stack, result.jobId, 'failures.md');
+        assert.match(explained, /The name was misspelt/);
         const plan = await stack.helix(['show', result.jobId]);
         assert.equal(plan.code, 0);
         await assertNowhere(canary, stack.home);
@@ -117,6 +120,11 @@ describe('a job with a model', function () {
     }
   });
 });
+
+async function fetchArtifact(stack: Stack, jobId: string, name: string): Promise<string> {
+  const { address } = (await stack.status()).find((one) => one.name === 'helix')!;
+  return (await createClient(`http://${address!.replace(/^http:\/\//, '')}`).readArtifact(jobId, name)).toString();
+}
 
 /** Looks through every file that the stack has written: records, histories, logs, blobs. */
 async function assertNowhere(secret: string, folder: string): Promise<void> {
