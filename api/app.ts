@@ -9,6 +9,7 @@ import { unknownRoute } from './middleware/not-found.ts';
 import { securityHeaders } from './middleware/security-headers.ts';
 import { answerRoutes } from './routes/answers.ts';
 import { artifactRoutes } from './routes/artifacts.ts';
+import { attachmentRoutes } from './routes/attachments.ts';
 import { chatRoutes } from './routes/chats.ts';
 import { classRoutes } from './routes/classes.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -31,7 +32,10 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(securityHeaders, loopbackOnly, ...jsonBody);
+  app.use(securityHeaders, loopbackOnly);
+  // Before what reads JSON: its bodies are files.
+  app.use('/v1', attachmentRoutes(deps));
+  app.use(...jsonBody);
   app.use('/v1', [
     healthRoutes(deps),
     jobRoutes(deps),

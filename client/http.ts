@@ -5,6 +5,8 @@ import { type ErrorCode, errorCodes, HelixError } from '../contracts/error.ts';
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
+  /** A body as it is, instead of JSON. */
+  bytes?: Uint8Array;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -19,13 +21,14 @@ export class Http {
 
   /** The response when its status says success. */
   async send(path: string, options: RequestOptions = {}): Promise<Response> {
-    const { method = 'GET', body, headers, signal } = options;
+    const { method = 'GET', body, bytes, headers, signal } = options;
     let response: Response;
     try {
       response = await fetch(`${this.baseUrl}/v1${path}`, {
         method,
         headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(bytes ? { body: Buffer.from(bytes) } : {}),
         ...(signal ? { signal } : {}),
       });
     } catch (error) {

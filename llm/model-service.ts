@@ -8,6 +8,7 @@ import { login } from './login.ts';
 import { costOf, knownModels, modelInfo } from './models/catalog.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import { providerNames } from './providers/registry.ts';
+import type { ModelNeeds } from './routing/needs.ts';
 import { parseModelName } from './routing/model-name.ts';
 
 /** What a user without a wish gets from each provider. */
@@ -25,7 +26,13 @@ const usualModels: Readonly<Record<string, string>> = {
 const definite = new Set<ErrorCode>(['usage.invalid', 'llm.not-configured', 'llm.authentication']);
 
 const listingMs = 10_000;
+const mostNamed = 5;
 const testTokens = 4_096;
+
+/** Servers of the user's own do not say it. */
+function canSee({ provider, vision }: ModelInfo): boolean {
+  return vision || provider === 'compatible';
+}
 
 /** Which models there are, and which one a job is to have. */
 export class ModelService {
@@ -40,15 +47,21 @@ export class ModelService {
   /**
    * The models for a job, checked as far as the provider says: the one wished for, else the configured one, else the usual one of the only provider
    * that is configured. Empty when none is wanted or there is none. Throws `usage.invalid`, `llm.not-configured`, `llm.authentication` and
-   * `llm.model-not-found`; a provider that cannot be reached now is no error: it may be back when it is needed.
+   * `llm.model-not-found`; a provider that cannot be reached now is no error: it may be back when it is needed. With `vision`, `llm.unsupported` when none of them takes images.
    */
-  async choose(wish: string | null | undefined, fallback?: readonly string[]): Promise<string[]> {
+  async choose(
+    wish: string | null | undefined,
+    fallback?: readonly string[],
+    needs: Pick<ModelNeeds, 'vision'> = {},
+  ): Promise<string[]> {
     if (wish === null) return [];
     const first = wish ?? (await this.usual());
     if (first === undefined) return [];
     const others = fallback ?? this.config.fallback?.split(',').map((name) => name.trim()) ?? [];
     const models = [...new Set([first, ...others])];
-    for (const name of models) await this.check(name);
+    const infos: (ModelInfo | undefined)[] = [];
+    for (const name of models) infos.push(await this.check(name));
+    if (needs.vision && infos.every((info) => info && !canSee(info))) throw await this.blind(models);
     return models;
   }
 
@@ -117,16 +130,17 @@ export class ModelService {
     return first[0] && `${only}/${first[0].id}`;
   }
 
-  private async check(name: string): Promise<void> {
+  /** What is known of a model that a job may have. Throws when it cannot be asked at all. */
+  private async check(name: string): Promise<ModelInfo | undefined> {
     const { provider, model } = parseModelName(name);
     // A file, which is looked at when it is loaded.
-    if (provider === 'llamacpp' && isAbsolute(model)) return;
+    if (provider === 'llamacpp' && isAbsolute(model)) return undefined;
     let models: ModelInfo[];
     try {
       models = await this.modelsOf(provider);
     } catch (error) {
       if (error instanceof HelixError && definite.has(error.code)) throw error;
-      return;
+      return modelInfo(provider, model);
     }
     const known = [...models, ...knownModels(provider)];
     // A provider lists its models with their dates, and takes them without.
@@ -144,6 +158,23 @@ export class ModelService {
     const info = models.find((one) => one.id === model) ?? modelInfo(provider, model);
     if (info && !info.tools)
       throw new HelixError('llm.unsupported', `${name} cannot use tools, which an agent needs: name another model`);
+    return info;
+  }
+
+  /** That none of the models takes images, with some that do. */
+  private async blind(models: readonly string[]): Promise<HelixError> {
+    const { providers } = await this.list();
+    const own = models.map((name) => parseModelName(name).provider);
+    const seeing = providers
+      .filter(({ configured }) => configured)
+      .toSorted((a, b) => Number(own.includes(b.name)) - Number(own.includes(a.name)))
+      .flatMap((provider) => provider.models.filter((info) => info.tools && canSee(info)))
+      .map(({ provider, id }) => `${provider}/${id}`);
+    const others =
+      seeing.length > 0
+        ? `models that do: ${seeing.slice(0, mostNamed).join(', ')}`
+        : 'no configured provider has a model that does';
+    return new HelixError('llm.unsupported', `${models.join(' and ')} cannot look at images; ${others}`);
   }
 
   private async modelsOf(provider: string): Promise<ModelInfo[]> {

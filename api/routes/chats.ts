@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { chatForkSchema, chatMessageSchema, chatUndoSchema } from '../../contracts/chat.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { checkpointSchema } from '../../contracts/job.ts';
+import { needsOf } from '../attachments.ts';
 import type { ApiDeps } from '../deps.ts';
 import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
@@ -24,7 +25,9 @@ export function chatRoutes({ database, chats, readBlob }: ApiDeps): Router {
   };
 
   post('say', async (request, response) => {
-    await chats.say(await chatOf(request.params.jobId), parseInput(chatMessageSchema, request.body));
+    const message = parseInput(chatMessageSchema, request.body);
+    const chatId = await chatOf(request.params.jobId);
+    await chats.say(chatId, message, await needsOf({ readBlob }, message.attachments));
     response.status(204).end();
   });
   post('undo', async (request, response) => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { JobPage, StartedJob } from '../../contracts/api.ts';
 import { jobRequestSchema } from '../../contracts/job.ts';
 import { listJobs } from '../../db/jobs.ts';
+import { needsOf } from '../attachments.ts';
 import type { ApiDeps } from '../deps.ts';
 import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
@@ -13,7 +14,7 @@ const pageSchema = z.strictObject({
   cursor: z.coerce.number().int().positive().optional(),
 });
 
-export function jobRoutes({ database, jobs }: ApiDeps): Router {
+export function jobRoutes({ database, jobs, readBlob }: ApiDeps): Router {
   const router = Router();
 
   router
@@ -23,7 +24,10 @@ export function jobRoutes({ database, jobs }: ApiDeps): Router {
       response.json({ jobs: shown, next: next === null ? null : String(next) } satisfies JobPage);
     })
     .post(async (request, response) => {
-      const started: StartedJob = await jobs.start(parseInput(jobRequestSchema, request.body));
+      const asked = parseInput(jobRequestSchema, request.body);
+      const needs = await needsOf({ readBlob }, asked.attachments);
+      const { attachments: _, ...chat } = asked;
+      const started: StartedJob = await jobs.start(asked.kind === 'chat' ? chat : asked, needs);
       response
         .status(started.created ? 201 : 200)
         .location(`/v1/jobs/${started.jobId}`)

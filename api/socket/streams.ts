@@ -7,6 +7,7 @@ import type { JobFeed } from '../job-feed.ts';
 import { logOfAnswer, logOfStep, logQuerySchema, readLogFeed } from '../log-feed.ts';
 import { parseInput } from '../parse-input.ts';
 import { requireJob } from '../require-job.ts';
+import { tellAgent } from '../tell-agent.ts';
 import type { Connection } from './connection.ts';
 
 export interface StreamContext {
@@ -36,11 +37,11 @@ async function serveEvents(
   [job]: string[],
   asked: Record<string, string>,
 ): Promise<void> {
-  const { database, logger, jobs } = deps;
+  const { database, logger } = deps;
   const { jobId } = await requireJob(database, job!);
   const query = parseInput(eventQuerySchema, asked);
   connection.listen(async (text) => {
-    const answer = await tell(text, (request) => jobs.tellAgent(jobId, request), logger);
+    const answer = await tell(deps, jobId, text);
     // When the connection has ended meanwhile, nobody hears it.
     await connection.send(answer).catch(() => undefined);
   });
@@ -50,21 +51,17 @@ async function serveEvents(
 }
 
 /** Hands a message to the job, and says what became of it. */
-async function tell(
-  text: string,
-  take: (message: Parameters<ApiDeps['jobs']['tellAgent']>[1]) => Promise<void>,
-  logger: ApiDeps['logger'],
-): Promise<SocketMessage> {
+async function tell(deps: ApiDeps, jobId: string, text: string): Promise<SocketMessage> {
   let id: string | null = null;
   try {
     const value = parseJson(text);
     if (typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string') ({ id } = value);
     const request = parseInput(socketRequestSchema, value);
-    await take(request.message);
+    await tellAgent(deps, jobId, request.message);
     return { type: 'taken', id: request.id };
   } catch (error) {
     if (error instanceof HelixError) return { type: 'refused', id, code: error.code, message: error.message };
-    logger.error({ err: error }, 'a message to a job failed unexpectedly');
+    deps.logger.error({ err: error, jobId }, 'a message to a job failed unexpectedly');
     return { type: 'refused', id, code: 'internal', message: 'this is a fault of HelixCode: its log says more' };
   }
 }

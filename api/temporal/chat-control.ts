@@ -7,7 +7,7 @@ import type { Database } from '../../db/database.ts';
 import { getJob, insertJob } from '../../db/jobs.ts';
 import { nothingSpent } from '../../workflows/ledger.ts';
 import * as messages from '../../workflows/messages.ts';
-import type { ChatControl } from '../deps.ts';
+import type { ChatControl, Needs } from '../deps.ts';
 import { fromTemporal, untilProcessed } from './failures.ts';
 import { jobIdFor, startWorkflow } from './job-control.ts';
 
@@ -17,7 +17,7 @@ export interface ChatControlOptions {
   /** Address of a workflow in the Web UI. */
   webUrl(workflowId: string): string | null;
   /** Checks a model that is asked for; see ModelService. */
-  chooseModels(wish: string): Promise<string[]>;
+  chooseModels(wish: string, fallback: readonly string[], needs?: Needs): Promise<string[]>;
 }
 
 /** What users do in chats. A chat's id is its workflow's id, whatever run it is in. */
@@ -41,8 +41,11 @@ export function createChatControl({ client, database, webUrl, chooseModels }: Ch
   };
 
   return {
-    async say(jobId, message) {
-      if (message.model !== undefined) await chooseModels(message.model);
+    async say(jobId, message, needs = {}) {
+      if (needs.vision) {
+        const { request, soFar } = await ask(jobId, (handle) => handle.query(messages.chatInputQuery));
+        await chooseModels(message.model ?? soFar?.model ?? request.model!, request.fallbackModels ?? [], needs);
+      } else if (message.model !== undefined) await chooseModels(message.model, []);
       await tell(jobId, (handle) => handle.executeUpdate(messages.sayUpdate, { args: [message] }));
     },
     undo: (jobId, undo) => tell(jobId, (handle) => handle.executeUpdate(messages.undoUpdate, { args: [undo] })),

@@ -4,6 +4,7 @@ import { HelixError } from '../../contracts/error.ts';
 import type { Checkpoint } from '../../contracts/job.ts';
 import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 import { parseReasoning } from '../job/agent-options.ts';
+import { attached, readFiles } from '../job/attached-files.ts';
 import { usageOf } from '../job/usage-of.ts';
 import { cleanLine } from '../text/clean.ts';
 import { colourPatch } from '../text/colour-patch.ts';
@@ -110,6 +111,19 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     run(chat, [name = '']) {
       chat.reasoning = parseReasoning('/reasoning', name);
       return Promise.resolve(`${chat.reasoning} from the next message on`);
+    },
+  },
+  attach: {
+    usage: '/attach file',
+    summary: 'give an image or a text along with the next message',
+    async run(chat, args) {
+      const before = chat.attachments ?? [];
+      if (args.length > 0) {
+        const { attachments = [] } = await attached(chat.client, await readFiles([args.join(' ')]));
+        chat.attachments = [...before, ...attachments];
+      }
+      const names = (chat.attachments ?? []).map(({ name }) => cleanLine(name)).join(', ');
+      return names === '' ? 'nothing is attached: /attach FILE' : `with the next message: ${names}`;
     },
   },
   cost: {

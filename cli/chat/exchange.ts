@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HelixClient } from '../../client/client.ts';
 import type { AnswerPiece } from '../../contracts/api.ts';
+import type { Attachment } from '../../contracts/attachment.ts';
 import { HelixError } from '../../contracts/error.ts';
 import type { JobEvent, JobEventData } from '../../contracts/event.ts';
 import type { ReasoningChoice } from '../../contracts/reasoning.ts';
@@ -11,6 +12,8 @@ export interface Chat {
   chatId: string;
   /** Answers the next message and those after it. */
   model?: string;
+  /** Go along with the next message. */
+  attachments?: Attachment[];
   /** How the next message and those after it are answered. */
   reasoning?: ReasoningChoice;
 }
@@ -42,6 +45,7 @@ export async function exchange(
     id,
     text,
     ...(model === undefined ? {} : { model }),
+    ...(chat.attachments ? { attachments: chat.attachments } : {}),
     ...(reasoning === undefined ? {} : { reasoning: { strategy: reasoning } }),
   });
   const following = new Map<string, Promise<string>>();

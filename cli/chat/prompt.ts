@@ -93,6 +93,7 @@ export class ChatPrompt {
         this.#leave.signal,
       );
       delete this.#chat.model;
+      delete this.#chat.attachments;
       delete this.#chat.reasoning;
       if (!wasTold && said !== '') this.#print(clean(said).trimEnd());
       if (status === 'limit') this.#print(style('yellow', 'it has made as many calls as it may for one message'));

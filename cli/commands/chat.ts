@@ -1,12 +1,14 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { HelixClient } from '../../client/client.ts';
+import type { Attachment } from '../../contracts/attachment.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { isFinalJobStatus } from '../../contracts/derived.ts';
 import { answerOnce } from '../chat/answer-once.ts';
 import { ChatPrompt } from '../chat/prompt.ts';
 import { connectOrStart, type GlobalOptions } from '../connect.ts';
 import { parseReasoning } from '../job/agent-options.ts';
+import { attached, attachOption, readFiles } from '../job/attached-files.ts';
 import { buildRequest } from '../job/build-request.ts';
 import { reasoningHelp } from '../job/request-options.ts';
 
@@ -23,6 +25,7 @@ interface Options extends GlobalOptions {
   budgetTokens?: string;
   budgetMinutes?: string;
   resume?: string;
+  attach: string[];
   json?: boolean;
 }
 
@@ -42,9 +45,10 @@ export function configure(command: Command): void {
     )
     .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
     .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
-    .option('--budget <dollars>', 'what the models may cost')
-    .option('--budget-tokens <number>', 'how many tokens the models may use')
-    .option('--budget-minutes <number>', 'how long the agent may work on a message')
+    .option('--budget <dollars>', 'what the models may cost in the whole chat')
+    .option('--budget-tokens <number>', 'how many tokens the models may use in all')
+    .option('--budget-minutes <number>', 'how long the agent may work in all')
+    .option(...attachOption, collect, [])
     .option('--json', 'read one message from the standard input, and print one JSON object per line, the result last')
     .addHelpText('after', '\nWithout a terminal, all of the standard input is one message.')
     .action(async () => {
@@ -53,11 +57,15 @@ export function configure(command: Command): void {
       const message = isInteractive ? '' : (await text(process.stdin)).trim();
       if (!isInteractive && message === '')
         throw new HelixError('usage.invalid', 'there is nothing to say: write the message to the standard input');
+      const files = await readFiles(options.attach);
       const client = await connectOrStart(options);
-      const chatId = options.resume === undefined ? await begin(client, options) : await resume(client, options.resume);
+      const given = await attached(client, files);
+      const chatId =
+        options.resume === undefined ? await begin(client, options, given) : await resume(client, options.resume);
       const spoken = {
         client,
         chatId,
+        ...given,
         ...(options.resume !== undefined && options.model ? { model: options.model } : {}),
         ...(options.resume !== undefined && options.reasoning
           ? { reasoning: parseReasoning('--reasoning', options.reasoning) }
@@ -69,11 +77,12 @@ export function configure(command: Command): void {
     });
 }
 
-async function begin(client: HelixClient, options: Options): Promise<string> {
+async function begin(client: HelixClient, options: Options, given: { attachments?: Attachment[] }): Promise<string> {
   // What a chat's agent runs counts as building.
   const rest = { modes: 'building', recipe: [], env: [], cache: true };
   const request = await buildRequest(undefined, options.repo ?? '.', { ...rest, ...options });
-  return (await client.startJob({ ...request, kind: 'chat' })).jobId;
+  // Files go with the first message; named here, they are seen to fit the model before there is a chat.
+  return (await client.startJob({ ...request, ...given, kind: 'chat' })).jobId;
 }
 
 /** A chat that has ended goes on in a new one. */

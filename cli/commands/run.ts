@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { connectOrStart } from '../connect.ts';
+import { attached, readFiles } from '../job/attached-files.ts';
 import { buildRequest } from '../job/build-request.ts';
 import { addRequestOptions, type RequestOptions } from '../job/request-options.ts';
 import { runJob } from '../job/run-job.ts';
@@ -12,7 +13,9 @@ export function configure(command: Command): void {
     )
     .action(async (goal: string | undefined, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<RequestOptions>();
+      const files = await readFiles(options.attach);
       const request = await buildRequest(goal, options.repo ?? '.', options);
-      process.exitCode = await runJob(await connectOrStart(options), request, options);
+      const client = await connectOrStart(options);
+      process.exitCode = await runJob(client, { ...request, ...(await attached(client, files)) }, options);
     });
 }

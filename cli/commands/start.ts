@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createClient } from '../../client/client.ts';
 import { loadConfig } from '../../config/load.ts';
+import { attached, readFiles } from '../job/attached-files.ts';
 import { buildRequest } from '../job/build-request.ts';
 import { addRequestOptions, type RequestOptions } from '../job/request-options.ts';
 import { runJob } from '../job/run-job.ts';
@@ -23,11 +24,13 @@ export function configure(command: Command): void {
       const request = isDemonstration
         ? await buildRequest(sampleGoal, repository, { ...options, recipe: [sampleRecipe], model: false })
         : await buildRequest(goal, repository, options);
+      const files = await readFiles(options.attach);
       const { up } = await import('../../infra/embedded/stack.ts');
       const state = await up(config, toStderr);
       process.stderr.write(`The stack is up and stays up; "helix down" stops it.\n${describeStack(state)}`);
       if (isSample) process.stderr.write(`The sample repository is ${repository}\n`);
-      process.exitCode = await runJob(createClient(state.apiUrl), request, options);
+      const client = createClient(state.apiUrl);
+      process.exitCode = await runJob(client, { ...request, ...(await attached(client, files)) }, options);
     },
   );
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pino from 'pino';
 import { createApi } from '../../api/app.ts';
 import type { ApiDeps } from '../../api/deps.ts';
@@ -40,6 +41,11 @@ export async function withApi<T>(
       models: echoingModels,
       localModels: noLocalModels,
       readBlob: async (hash) => blobs.get(hash),
+      storeBlob: async (content) => {
+        const hash = createHash('sha256').update(content).digest('hex');
+        blobs.set(hash, content);
+        return hash;
+      },
       stepLog: (executionId) => ({
         read: async (offset, limit) => (logs.get(executionId) ?? Buffer.alloc(0)).subarray(offset, offset + limit),
       }),

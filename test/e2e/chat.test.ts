@@ -310,6 +310,22 @@ describe('a chat', function () {
     assert.equal(events.filter(({ type }) => type === 'agent.asks').length, 1);
   });
 
+  it('keeps a budget for all of its messages together, and goes on when it is raised', async () => {
+    move = ({ answers }) => (answers === 0 ? [{ tool: 'run', args: { command: 'sleep 1.5' } }] : 'Done.');
+    const chatId = await begin({ budget: { minutes: 0.05 } });
+    const first = await saidAndAnswered(chatId, 'work');
+    assert.equal(first.status, 'done');
+    const before = model.calls();
+    const messageId = await say(chatId, 'work more');
+    const outOfBudget = await eventually('the chat has worked for 3 seconds', async () =>
+      (await eventsOf(chatId)).find(({ type }) => type === 'agent.out-of-budget'),
+    );
+    assert.match(outOfBudget.type === 'agent.out-of-budget' ? outOfBudget.reason : '', /minutes/);
+    assert.ok(model.calls() - before <= 1, 'what the first message took is not there for the second');
+    await client.tellAgent(chatId, { type: 'raise-budget', by: { minutes: 1 } });
+    assert.equal((await answerTo(chatId, messageId)).status, 'done');
+  });
+
   it('says that a message failed and why, and stays', async () => {
     move = () => ({ status: 400 });
     const chatId = await begin();
