@@ -137,11 +137,6 @@ async function withModels(request: JobRequest, choose: JobControlOptions['choose
       'usage.invalid',
       'attached files are for a model, and none is asked: give a goal, and configure a provider or name a model',
     );
-  if (first === undefined && request.attachments?.length)
-    throw new HelixError(
-      'usage.invalid',
-      'attached files are for a model, and none is asked: give a goal, and configure a provider or name a model',
-    );
   if (first === undefined) return rest;
   return {
     ...rest,

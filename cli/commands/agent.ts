@@ -1,11 +1,9 @@
 import type { Command } from 'commander';
 import type { HelixClient } from '../../client/client.ts';
-import type { HelixClient } from '../../client/client.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
 import { parseBudget, parseRule } from '../job/agent-options.ts';
-import { attached, attachOption, readFiles } from '../job/attached-files.ts';
 import { attached, attachOption, readFiles } from '../job/attached-files.ts';
 import { sayDone } from '../say-done.ts';
 
@@ -16,7 +14,6 @@ interface AgentCommand {
 type Options = GlobalOptions & {
   json?: boolean;
   reason?: string;
-  attach?: string[];
   attach?: string[];
   always?: string;
   usd?: string;

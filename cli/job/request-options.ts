@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 import type { GlobalOptions } from '../connect.ts';
 import { attachOption } from './attached-files.ts';
-import { attachOption } from './attached-files.ts';
 
 /** The options of `run` and `start` as commander gives them. */
 export interface RequestOptions extends GlobalOptions {
@@ -23,7 +22,6 @@ export interface RequestOptions extends GlobalOptions {
   permissions?: string;
   allow: string[];
   deny: string[];
-  attach: string[];
   attach: string[];
   budget?: string;
   budgetTokens?: string;
@@ -63,7 +61,6 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
     )
     .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
     .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
-    .option(...attachOption, collect, [])
     .option(...attachOption, collect, [])
     .option('--budget <dollars>', 'what the models may cost; the job pauses there')
     .option('--budget-tokens <number>', 'how many tokens the models may use')
