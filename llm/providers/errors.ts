@@ -89,7 +89,12 @@ export function thrownError(context: ErrorContext, thrown: unknown): HelixError 
     return unavailable(context, 'cannot be reached, or broke off its answer', thrown);
   }
   const message = thrown instanceof Error ? thrown.message : (JSON.stringify(thrown) ?? typeof thrown);
-  return malformedAnswer(context, `gave an answer that cannot be read (${message.slice(0, 300)})`, thrown);
+  // Cut behind the redaction: half a key would not be found any more.
+  return malformedAnswer(
+    context,
+    `gave an answer that cannot be read (${redact(context, message).slice(0, 300)})`,
+    thrown,
+  );
 }
 
 /** The text without the context's secrets and whatever else looks like one. */
