@@ -5,9 +5,7 @@ import type { LlmRequest, ModelInfo } from '../contracts/llm.ts';
 import { splitContext } from '../llm/context/budget.ts';
 import { compress } from '../llm/context/compress.ts';
 import { TokenEstimator } from '../llm/context/tokens.ts';
-
-/** What a model whose window is not known is given: all models of today take it. */
-const usualContextTokens = 128_000;
+import { contextOf } from '../llm/routing/needs.ts';
 
 // An estimator remembers what it has measured of each message for as long as the message lives.
 const estimators = new Map<string, TokenEstimator>();
@@ -24,7 +22,7 @@ export async function fitConversation(
 ): Promise<readonly HashedEntry[]> {
   const estimator = estimatorOf(model.name);
   const shares = splitContext({
-    contextTokens: model.info?.contextTokens ?? usualContextTokens,
+    contextTokens: contextOf(model.info),
     ...(model.info?.maxOutputTokens === undefined ? {} : { maxOutputTokens: model.info.maxOutputTokens }),
     system: estimator.text(request.system),
     tools: estimator.tools(request.tools),
@@ -48,7 +46,8 @@ export async function fitConversation(
   return result;
 }
 
-function estimatorOf(model: string): TokenEstimator {
+/** One for all calls of a model. `provider/model`. */
+export function estimatorOf(model: string): TokenEstimator {
   const known = estimators.get(model);
   if (known) return known;
   const estimator = new TokenEstimator(model);

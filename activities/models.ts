@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { ancestors, append, type HashedEntry, withImages } from '../agent/conversation.ts';
 import type { ToolRegistry } from '../agent/tools/registry.ts';
 import { addUserText } from '../agent/user-message.ts';
@@ -17,9 +18,11 @@ import { costOf, modelInfo } from '../llm/models/catalog.ts';
 import type { LlmProvider } from '../llm/provider.ts';
 import type { ProviderPool } from '../llm/provider-pool.ts';
 import { parseModelName } from '../llm/routing/model-name.ts';
-import { fitConversation } from './compaction.ts';
+import { estimatorOf, fitConversation } from './compaction.ts';
 import { activityGroup } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
+import { elsewhere, type Elsewhere, needsOf } from './model-routing.ts';
+import { ProviderGate } from './provider-gate.ts';
 import { StreamLog } from './stream-log.ts';
 
 export interface ModelDeps {
@@ -28,6 +31,8 @@ export interface ModelDeps {
   blobs: BlobStore;
   logs: StepLogs;
   tools: ToolRegistry;
+  /** A limit that lasts longer than this many milliseconds is not waited out when another model can be asked. */
+  fallbackAfterMs: number;
 }
 
 const textInHistory = 4_000;
@@ -80,30 +85,44 @@ class ModelCall {
     const name = parseModelName(input.model);
     const provider = await pool.get(name.provider);
     const model = modelInfo(name.provider, name.model);
-    const { request, entries } = await this.request(name.model, model);
+    const made = await this.request(name.model, model);
+    if ('kind' in made) return { ...made, spent: spentOn(lost) };
+    const { request, entries } = made;
     const bound = this.bound(request, entries, model, lost);
     if (typeof bound === 'string') return { kind: 'budget', reason: bound, spent: spentOn(lost) };
+    const gate = new ProviderGate(database, name.provider, pool.tokensPerMinute(name.provider));
+    const paid = this.attempt === 1 ? input.paid : undefined;
+    const turn = await gate.takeTurn(estimatorOf(input.model).request(request), paid);
+    if (turn) return { kind: 'wait', ...turn, isLong: false, spent: spentOn(lost) };
+    await gate.enter();
     await this.recordSent(bound);
     const startedAt = Date.now();
     let response: LlmResponse;
     try {
       response = await this.ask(provider, { ...request, maxTokens: bound.maxTokens }, signal);
     } catch (error) {
+      const pauseMs = await gate.failed(error, signal);
       const refused = !this.hasBegun && error instanceof HelixError && nothingSpentBy.has(error.code);
       if (refused) await recordRefused(database, callId, bound);
       const waitMs = error instanceof HelixError ? error.details['retryAfterMs'] : undefined;
-      if (refused && typeof waitMs === 'number')
-        return { kind: 'wait', waitMs, reason: error.message, spent: spentOn(lost) };
-      throw error;
+      if (pauseMs > 0) throw spared(error, this.hasOther ? 1 : pauseMs);
+      if (!refused || typeof waitMs !== 'number') throw error;
+      const isLong = waitMs > this.deps.fallbackAfterMs;
+      return { kind: 'wait', waitMs, isLong, reason: error.message, spent: spentOn(lost) };
     }
+    await gate.answered(response.usage);
     return await this.keep(response, request, entries.at(-1)!.hash, model, lost, Date.now() - startedAt);
   }
 
-  /** The request, and the conversation in it: the one asked for, or what fits of it. */
+  private get hasOther(): boolean {
+    return (this.input.route?.chain ?? []).some((name) => name !== this.input.model);
+  }
+
+  /** The request, and the conversation in it: the one asked for, or what fits of it; or where it has to go instead. */
   private async request(
     name: string,
     model: ModelInfo | undefined,
-  ): Promise<{ request: LlmRequest; entries: readonly HashedEntry[] }> {
+  ): Promise<{ request: LlmRequest; entries: readonly HashedEntry[] } | Elsewhere> {
     const { blobs, tools } = this.deps;
     const content = await blobs.get(this.input.spec);
     if (!content) throw new HelixError('internal', `the agent ${this.input.spec} is not in the blob store any more`);
@@ -114,7 +133,12 @@ class ModelCall {
     const maxTokens = Math.min(wished, model?.maxOutputTokens ?? Infinity);
     const fixed = { system: spec.system, tools: tools.definitions(spec.tools) };
     const spoken = say === undefined ? head : await addUserText(blobs, head, snapshot, say);
-    const entries = await fitConversation(blobs, await ancestors(blobs, spoken), fixed, {
+    const all = await ancestors(blobs, spoken);
+    const whole = all.map(({ entry }) => entry.message);
+    const needs = needsOf(whole, { ...fixed, maxTokens }, estimatorOf(this.input.model));
+    const away = await elsewhere(this.deps, this.input, needs);
+    if (away) return away;
+    const entries = await fitConversation(blobs, all, fixed, {
       name: this.input.model,
       info: model,
       maxTokens,
@@ -169,8 +193,9 @@ class ModelCall {
     const at = new Date().toISOString();
     const data = { type: 'model.asked', turn, title, callId, model, attempt, ...this.step } as const;
     await this.deps.database.transaction(async (transaction) => {
-      await recordSent(transaction, { callId, jobId, turn, model }, bound);
+      // The event first: it locks the job, which the call refers to, and two agents of a job would wait for each other otherwise.
       await appendEvents(transaction, jobId, [{ key: `${callId}:asked:${attempt}`, at, data }]);
+      await recordSent(transaction, { callId, jobId, turn, model }, bound);
     });
   }
 
@@ -250,6 +275,12 @@ const nothingSpentBy = new Set([
   'llm.quota-exceeded',
   'llm.overloaded',
 ]);
+
+/** The failure of a call after which its provider is spared: the next attempt is made when it may be asked again, or goes elsewhere at once. */
+function spared(error: unknown, nextRetryDelay: number): ApplicationFailure {
+  const { code, message } = error as HelixError;
+  return ApplicationFailure.create({ type: code, message, nextRetryDelay });
+}
 
 function spentOn(lost: { usd: number; tokens: number }): Spending {
   return { calls: 0, inputTokens: 0, outputTokens: lost.tokens, cacheReadTokens: 0, usd: lost.usd };

@@ -93,8 +93,12 @@ export const configSchema = z.strictObject({
   /** Language models. Without a model nothing of HelixCode asks one. */
   llm: z
     .strictObject({
-      model: text('provider/model, e.g. anthropic/claude-sonnet-4-5').optional(),
+      model: text('provider/model, e.g. anthropic/claude-sonnet-4-5, or auto').optional(),
+      /** What `auto` takes. */
+      prefer: z.enum(['cheapest', 'best']).default('cheapest').describe('cheapest or best'),
       fallback: text('provider/model, tried when the first one fails; several with commas between them').optional(),
+      /** A provider's limit that lasts longer is not waited out when there is another model. */
+      fallbackAfterMs: milliseconds(60_000),
       /** How agents come to their answers, where a request does not say. */
       reasoning: reasoningChoiceSchema.default('direct').describe(`one of ${reasoningChoiceSchema.options.join(', ')}`),
       reasoningLimits: reasoningLimitsSchema.prefault({}),

@@ -61,6 +61,11 @@ export const modelNameSchema = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\/.+$/, 'a model is named provider/model, e.g. anthropic/claude-sonnet-4-5');
 
+/** A model by its name, or `auto`: HelixCode takes one. */
+export const modelWishSchema = z.union([z.literal('auto'), modelNameSchema], {
+  error: 'a model is named provider/model, e.g. anthropic/claude-sonnet-4-5, or auto',
+});
+
 /** Where several agents work at once: the id of a work item, or the name of an agent as errors list them. All of them when left out. */
 const whichAgent = { agent: z.string().min(1).max(200).optional() };
 

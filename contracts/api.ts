@@ -19,11 +19,15 @@ export const nodeListSchema = z.object({ nodes: z.array(nodeRecordSchema) });
 export const nodeEventListSchema = z.object({ events: z.array(nodeEventSchema) });
 export const nodeMetricsListSchema = z.object({ metrics: z.array(nodeMetricsSchema) });
 
-/** `configured` says whether there is a key or an address; `reason` why its models cannot be listed. */
+/**
+ * `configured` says whether there is a key or an address; `reason` why its models cannot be listed. A provider with a `circuit` failed so many times in a row
+ * and is not asked before `until`, when one call is let through.
+ */
 export const providerViewSchema = z.object({
   name: z.string(),
   configured: z.boolean(),
   reason: z.string().optional(),
+  circuit: z.object({ failures: z.number().int(), until: z.iso.datetime(), reason: z.string() }).optional(),
   models: z.array(modelInfoSchema),
 });
 export const modelListSchema = z.object({ default: z.string().nullable(), providers: z.array(providerViewSchema) });

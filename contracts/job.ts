@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { budgetSchema, modelNameSchema, permissionsSchema, spendingSchema } from './agent.ts';
+import { budgetSchema, modelNameSchema, modelWishSchema, permissionsSchema, spendingSchema } from './agent.ts';
 import { attachmentsSchema } from './attachment.ts';
 import { capabilityClassSchema } from './capability-class.ts';
 import { workItemViewSchema } from './plan.ts';
@@ -42,7 +42,7 @@ export const jobRequestSchema = z.object({
    * Asked for the goal; null for none. Left out, the configured one is taken, or that of the only provider there is. Without a model the job does
    * what needs none. The others are tried in their order when the first one fails.
    */
-  model: modelNameSchema.nullable().optional(),
+  model: modelWishSchema.nullable().optional(),
   fallbackModels: z.array(modelNameSchema).optional(),
   /** Of the job's agents. */
   permissions: permissionsSchema.optional(),

@@ -335,6 +335,20 @@ export interface ModelCallInput {
   temperature?: number;
   /** The answer is JSON of this schema, where the model can do that. */
   responseSchema?: { [key: string]: JsonValue };
+  /** Who else may be asked; left out: nobody. */
+  route?: ModelRoute;
+  /** Tokens of the provider's minute that were taken for this call already, and waited for. */
+  paid?: number;
+}
+
+/** The models that a turn may ask. */
+export interface ModelRoute {
+  /** In the order of the user's wish. */
+  chain: string[];
+  /** Until when some of them are limited by their provider: milliseconds since 1970. */
+  limits: Record<string, number>;
+  /** Those that are not to be taken, be they in the chain or not. */
+  without: string[];
 }
 
 export type ModelCallResult =
@@ -347,8 +361,10 @@ export type ModelCallResult =
       text: string;
       spent: Spending;
     }
-  /** Nothing was answered and nothing spent: the provider says when to come back. */
-  | { kind: 'wait'; waitMs: number; reason: string; spent: Spending }
+  /** Nothing was answered: the provider, or its limits here, say when to come back. `isLong`: too long to wait when another model can be asked. */
+  | { kind: 'wait'; waitMs: number; reason: string; isLong: boolean; paid?: number; spent: Spending }
+  /** Another model is to be asked for now. */
+  | { kind: 'route'; model: string; reason: string; spent: Spending }
   /** The next call could cost more than is left. */
   | { kind: 'budget'; reason: string; spent: Spending };
 

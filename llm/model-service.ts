@@ -8,8 +8,11 @@ import { login } from './login.ts';
 import { costOf, knownModels, modelInfo } from './models/catalog.ts';
 import type { ProviderPool } from './provider-pool.ts';
 import { providerNames } from './providers/registry.ts';
+import { auto, chooseAutomatically } from './routing/auto.ts';
+import { configuredModels } from './routing/configured-models.ts';
 import type { ModelNeeds } from './routing/needs.ts';
 import { parseModelName } from './routing/model-name.ts';
+import { seeingExamples } from './routing/route.ts';
 
 /** What a user without a wish gets from each provider. */
 const usualModels: Readonly<Record<string, string>> = {
@@ -25,8 +28,20 @@ const usualModels: Readonly<Record<string, string>> = {
 /** What will be the same when the job asks. */
 const definite = new Set<ErrorCode>(['usage.invalid', 'llm.not-configured', 'llm.authentication']);
 
+/** A provider that failed so many times in a row is not asked for this long. */
+export interface OpenCircuit {
+  provider: string;
+  faults: number;
+  waitMs: number;
+  reason: string;
+}
+
+/** What an agent needs for a conversation of some length. */
+const automaticTokens = 60_000;
+/** How many models of different providers `auto` names, where the user names no other to go on with. */
+const automaticChain = 3;
+const mostTried = 12;
 const listingMs = 10_000;
-const mostNamed = 5;
 const testTokens = 4_096;
 
 /** Servers of the user's own do not say it. */
@@ -38,46 +53,60 @@ function canSee({ provider, vision }: ModelInfo): boolean {
 export class ModelService {
   private readonly pool: ProviderPool;
   private readonly config: Config['llm'];
+  private readonly circuits: () => Promise<OpenCircuit[]>;
 
-  constructor(pool: ProviderPool, config: Config['llm']) {
+  /** `circuits` are those of providers that are spared for now. */
+  constructor(pool: ProviderPool, config: Config['llm'], circuits: () => Promise<OpenCircuit[]>) {
     this.pool = pool;
     this.config = config;
+    this.circuits = circuits;
   }
 
   /**
    * The models for a job, checked as far as the provider says: the one wished for, else the configured one, else the usual one of the only provider
-   * that is configured. Empty when none is wanted or there is none. Throws `usage.invalid`, `llm.not-configured`, `llm.authentication` and
-   * `llm.model-not-found`; a provider that cannot be reached now is no error: it may be back when it is needed. With `vision`, `llm.unsupported` when none of them takes images.
+   * that is configured; for `auto` some that are chosen by price. Empty when none is wanted or there is none. Throws `usage.invalid`, `llm.not-configured`, `llm.authentication` and
+   * `llm.model-not-found`; a provider that cannot be reached now is no error: it may be back when it is needed. With `vision`, `llm.unsupported` when neither they nor any other configured model take images.
    */
   async choose(
     wish: string | null | undefined,
     fallback?: readonly string[],
-    needs: Pick<ModelNeeds, 'vision'> = {},
+    needs: Partial<Pick<ModelNeeds, 'vision'>> = {},
   ): Promise<string[]> {
     if (wish === null) return [];
     const first = wish ?? (await this.usual());
     if (first === undefined) return [];
-    const others = fallback ?? this.config.fallback?.split(',').map((name) => name.trim()) ?? [];
-    const models = [...new Set([first, ...others])];
+    const named = fallback ?? this.config.fallback?.split(',').map((name) => name.trim());
+    const taken = first === auto ? await this.automatic(named === undefined ? automaticChain : 1, needs) : [first];
+    const models = [...new Set([...taken, ...(named ?? [])])];
     const infos: (ModelInfo | undefined)[] = [];
     for (const name of models) infos.push(await this.check(name));
-    if (needs.vision && infos.every((info) => info && !canSee(info))) throw await this.blind(models);
+    // Where none of these sees, another model is taken for as long as there are images.
+    if (needs.vision && infos.every((info) => info && !canSee(info)) && (await this.seeing()).length === 0)
+      throw new HelixError(
+        'llm.unsupported',
+        `${models.join(' and ')} cannot look at images, and no configured provider has a model that does: name one with --model or --fallback, e.g. ${seeingExamples}`,
+      );
     return models;
   }
 
   async list(): Promise<ModelList> {
     const configured = await this.pool.configured();
+    const circuits = await this.circuits();
     const providers = await Promise.all(
       providerNames.map(async (name) => {
         if (!configured.includes(name)) return { name, configured: false, models: knownModels(name) };
+        const circuit = circuits.find(({ provider }) => provider === name);
+        const about = { name, configured: true, ...(circuit ? { circuit: view(circuit) } : {}) };
         try {
-          return { name, configured: true, models: await this.modelsOf(name) };
+          return { ...about, models: await this.modelsOf(name) };
         } catch (error) {
-          return { name, configured: true, reason: (error as Error).message, models: knownModels(name) };
+          return { ...about, reason: (error as Error).message, models: knownModels(name) };
         }
       }),
     );
-    return { default: (await this.usual()) ?? null, providers };
+    const usual = await this.usual();
+    const first = usual === auto ? (await this.automatic(1).catch(() => []))[0] : usual;
+    return { default: first ?? null, providers };
   }
 
   /** Asks a model one thing, and tells what comes. */
@@ -114,6 +143,31 @@ export class ModelService {
   /** See `login`. */
   login(request: LoginRequest, signal: AbortSignal): AsyncGenerator<LoginEvent> {
     return login(this.pool, request, signal);
+  }
+
+  private async automatic(limit: number, wanted: Partial<Pick<ModelNeeds, 'vision'>> = {}): Promise<string[]> {
+    const models = await configuredModels(this.pool);
+    if (models.length === 0)
+      throw new HelixError(
+        'llm.not-configured',
+        'no provider of models is configured: set the key of one in the environment (ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY ...) or in the configuration',
+      );
+    const away = new Set((await this.circuits()).map(({ provider }) => provider));
+    const usual = new Set(Object.entries(usualModels).map(([provider, model]) => `${provider}/${model}`));
+    const needs = { tools: true, vision: wanted.vision === true, tokens: automaticTokens };
+    const ranked = chooseAutomatically(needs, models, { prefer: this.config.prefer, usual, away, limit: mostTried });
+    const chosen: string[] = [];
+    let refusal: unknown;
+    for (const name of ranked) {
+      if (chosen.length === limit) break;
+      // One that its provider has not, or not for this key, is left out.
+      await this.check(name).then(
+        () => chosen.push(name),
+        (error: unknown) => (refusal = error),
+      );
+    }
+    if (chosen.length === 0) throw refusal;
+    return chosen;
   }
 
   private async usual(): Promise<string | undefined> {
@@ -161,23 +215,16 @@ export class ModelService {
     return info;
   }
 
-  /** That none of the models takes images, with some that do. */
-  private async blind(models: readonly string[]): Promise<HelixError> {
-    const { providers } = await this.list();
-    const own = models.map((name) => parseModelName(name).provider);
-    const seeing = providers
-      .filter(({ configured }) => configured)
-      .toSorted((a, b) => Number(own.includes(b.name)) - Number(own.includes(a.name)))
-      .flatMap((provider) => provider.models.filter((info) => info.tools && canSee(info)))
-      .map(({ provider, id }) => `${provider}/${id}`);
-    const others =
-      seeing.length > 0
-        ? `models that do: ${seeing.slice(0, mostNamed).join(', ')}`
-        : 'no configured provider has a model that does';
-    return new HelixError('llm.unsupported', `${models.join(' and ')} cannot look at images; ${others}`);
+  /** Configured models that take images and use tools. */
+  private async seeing(): Promise<ModelInfo[]> {
+    return (await configuredModels(this.pool)).filter((info) => info.tools && canSee(info));
   }
 
   private async modelsOf(provider: string): Promise<ModelInfo[]> {
     return await (await this.pool.get(provider)).getModels({ signal: AbortSignal.timeout(listingMs) });
   }
+}
+
+function view({ faults, waitMs, reason }: OpenCircuit): NonNullable<ModelList['providers'][number]['circuit']> {
+  return { failures: faults, until: new Date(Date.now() + waitMs).toISOString(), reason };
 }

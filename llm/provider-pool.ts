@@ -58,6 +58,11 @@ export class ProviderPool {
     return options === undefined ? {} : { [name]: options };
   }
 
+  /** What the user allows, or the provider takes, in a minute; undefined: no limit is known. */
+  tokensPerMinute(name: string): number | undefined {
+    return this.settings(name)?.tokensPerMinute;
+  }
+
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.open.values());
     for (const one of opened) if (one.status === 'fulfilled') await one.value.close();

@@ -4,6 +4,7 @@ import { serveApi } from '../api/server.ts';
 import { createChatControl } from '../api/temporal/chat-control.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
+import { openCircuits } from '../db/llm-providers.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { createLocalModels } from '../llm/local/create.ts';
 import { ModelService } from '../llm/model-service.ts';
@@ -19,6 +20,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
   const models = new ModelService(
     new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')), config.home),
     config.llm,
+    () => openCircuits(database),
   );
   const api = createApi({
     database,

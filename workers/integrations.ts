@@ -30,7 +30,14 @@ export async function startIntegrations(foundation: Foundation): Promise<Role> {
       Worker.create({
         ...common,
         taskQueue: modelTaskQueue(provider),
-        activities: createModelActivities({ pool, database, blobs, logs, tools: createToolRegistry() }),
+        activities: createModelActivities({
+          pool,
+          database,
+          blobs,
+          logs,
+          tools: createToolRegistry(),
+          fallbackAfterMs: config.llm.fallbackAfterMs,
+        }),
         maxConcurrentActivityTaskExecutions: 50,
         maxHeartbeatThrottleInterval: '500ms',
         ...callsPerSecond(config.llm, provider),

@@ -15,8 +15,8 @@ import type { Foundation } from './support/foundation.ts';
 import { type Role, runRoles, workerRole } from './support/role.ts';
 import { workflowBundle } from './support/workflow-bundle.ts';
 
-/** Workflows, and the short activities that read snapshots and write projections. */
-export async function startOrchestrator(foundation: Foundation): Promise<Role> {
+/** Workflows, and the short activities that read snapshots and write projections. `bundle` is the path of other workflows than ours. */
+export async function startOrchestrator(foundation: Foundation, bundle?: string): Promise<Role> {
   const { config, connection, database, blobs, logs, stores, webUrl } = foundation;
   const { namespace } = config.temporal;
   await registerSearchAttributes(temporalConnection(config) ?? {}, namespace);
@@ -24,7 +24,7 @@ export async function startOrchestrator(foundation: Foundation): Promise<Role> {
     connection,
     namespace,
     taskQueue: orchestratorTaskQueue,
-    workflowBundle: { codePath: await workflowBundle(foundation.path('cache')) },
+    workflowBundle: { codePath: bundle ?? (await workflowBundle(foundation.path('cache'))) },
     activities: {
       ...createRecordActivities({ database, webUrl }),
       ...createAnalysisActivities({ stores, blobs, database }),

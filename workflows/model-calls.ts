@@ -1,4 +1,11 @@
-import { ActivityFailure, CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  sleep,
+} from '@temporalio/workflow';
 import type { createModelActivities } from '../activities/models.ts';
 import type { createSpendingActivities } from '../activities/spending.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
@@ -6,6 +13,7 @@ import type { JobEventData } from '../contracts/event.ts';
 import type { ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
 import { proxyActivities } from './activities.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
+import { ModelChoice } from './model-choice.ts';
 import { failureCode, failureMessage } from './steps.ts';
 import { modelTaskQueue } from './task-queues.ts';
 
@@ -33,14 +41,14 @@ export interface CallingTurn {
   show(now: string): void;
 }
 
-type Asked = Omit<ModelCallInput, 'jobId' | 'title' | 'model' | 'budget'>;
+type Asked = Omit<ModelCallInput, 'jobId' | 'title' | 'model' | 'budget' | 'route' | 'paid'>;
 export type ModelAnswer = Extract<ModelCallResult, { kind: 'answer' }>;
 
 /** The model calls of a turn: which model, within which budget, and what is waited for. */
 export class ModelCalls {
   readonly ledger: Ledger;
   private readonly turn: CallingTurn;
-  private modelIndex = 0;
+  private readonly choice: ModelChoice;
   /** How much is under way that counts against the budget of time, and since when. */
   private working = 0;
   private workingSince = 0;
@@ -48,6 +56,7 @@ export class ModelCalls {
   constructor(turn: CallingTurn) {
     this.turn = turn;
     this.ledger = new Ledger(turn.budget);
+    this.choice = new ModelChoice(turn.models);
   }
 
   /**
@@ -56,8 +65,9 @@ export class ModelCalls {
    */
   async ask(after: Asked, atOnce = 1): Promise<ModelAnswer> {
     let shares = atOnce;
+    let routes = 0;
+    let paid: { model: string; tokens: number } | undefined;
     for (;;) {
-      const { modelIndex } = this;
       // A raise that comes while the call is under way is not known to it.
       const { raised } = this.ledger;
       const exhausted = this.ledger.exhausted();
@@ -65,35 +75,64 @@ export class ModelCalls {
         await this.waitForBudget(exhausted, raised, !this.ledger.hasReserved);
         continue;
       }
+      const model = await this.freeModel();
       const isAll = shares === 1 && !this.ledger.hasReserved;
       const reserved = this.ledger.reserveOneOf(shares);
+      const route = this.choice.route(routes);
+      const more = { ...(route ? { route } : {}), ...(paid?.model === model ? { paid: paid.tokens } : {}) };
       let result: ModelCallResult;
       try {
-        result = await this.withinTime(() => this.callModel(after, reserved));
+        result = await this.withinTime(() => this.callModel(model, { ...after, ...more }, reserved));
       } catch (error) {
         this.ledger.settle(reserved, await this.spentBy(error));
-        if (error instanceof OutOfTime) {
-          await this.waitForBudget(error.message, raised, true);
-          continue;
-        }
-        if (isCancellation(error) || !this.nextModel(error, modelIndex)) throw error;
-        await this.turn.note(`${failureMessage(error)}; going on with ${this.model}`);
+        if (error instanceof OutOfTime) await this.waitForBudget(error.message, raised, true);
+        else await this.goOnAfter(model, error);
         continue;
       }
       this.ledger.settle(reserved, result.spent);
-      if (result.kind === 'answer') return result;
-      if (result.kind === 'wait') await this.hibernate(result.waitMs, result.reason);
-      else if (shares > 1) shares = 1;
-      else await this.waitForBudget(result.reason, raised, isAll);
+      paid = undefined;
+      switch (result.kind) {
+        case 'answer':
+          return result;
+        case 'route':
+          routes += 1;
+          this.choice.takeInstead(result.model);
+          await this.goOnWith(result.model, result.reason);
+          break;
+        case 'wait':
+          if (result.paid !== undefined) paid = { model, tokens: result.paid };
+          await this.waitFor(model, result);
+          break;
+        case 'budget':
+          if (shares > 1) shares = 1;
+          else await this.waitForBudget(result.reason, raised, isAll);
+      }
     }
   }
 
+  /** The one asked last. */
   get model(): string {
-    return this.turn.models[this.modelIndex]!;
+    return this.choice.current;
   }
 
-  private callModel(after: Asked, budget: Budget): Promise<ModelCallResult> {
-    const { model } = this;
+  /** The model to ask now, after a wait where all are limited. */
+  private async freeModel(): Promise<string> {
+    for (;;) {
+      const model = this.choice.pick(Date.now());
+      if (model === undefined) {
+        await this.hibernate(this.choice.freeAt(Date.now()) - Date.now(), 'all models are limited by their providers');
+        continue;
+      }
+      if (model !== this.model) await this.goOnWith(model, 'the limit of its provider is over');
+      return model;
+    }
+  }
+
+  private callModel(
+    model: string,
+    asked: Omit<ModelCallInput, 'jobId' | 'title' | 'model' | 'budget'>,
+    budget: Budget,
+  ): Promise<ModelCallResult> {
     const { jobId, title } = this.turn;
     const { callModel } = proxyActivities<ReturnType<typeof createModelActivities>>({
       taskQueue: modelTaskQueue(model.split('/')[0]!),
@@ -103,12 +142,12 @@ export class ModelCalls {
         initialInterval: '500ms',
         backoffCoefficient: 2,
         maximumInterval: '60s',
-        maximumAttempts: this.modelIndex + 1 < this.turn.models.length ? attemptsBeforeNextModel : attemptsOfLastModel,
+        maximumAttempts: this.choice.hasOther(model, Date.now()) ? attemptsBeforeNextModel : attemptsOfLastModel,
       },
       cancellationType: 'TRY_CANCEL',
-      summary: [model, title, ...(after.step === undefined ? [] : [after.step])].join(': ').slice(0, 200),
+      summary: [model, title, ...(asked.step === undefined ? [] : [asked.step])].join(': ').slice(0, 200),
     });
-    return callModel({ jobId, title, model, ...after, budget });
+    return callModel({ jobId, title, model, ...asked, budget });
   }
 
   /** What a call that was given up may have cost. One that was never scheduled cost nothing. */
@@ -119,14 +158,29 @@ export class ModelCalls {
     return await CancellationScope.nonCancellable(() => settleModelCall(call));
   }
 
-  /** Whether there is another model to go on with. What the user decided by a wrong request is not mended by asking somebody else. */
-  private nextModel(error: unknown, failed: number): boolean {
-    if (!(error instanceof ActivityFailure) || failureCode(error) === 'llm.invalid-request') return false;
+  /** Goes on with the next model, or throws what ended the call: a wrong request is not mended by asking somebody else. */
+  private async goOnAfter(model: string, error: unknown): Promise<void> {
+    if (!(error instanceof ActivityFailure) || isCancellation(error) || holdsForAll(error)) throw error;
+    if (!this.choice.giveUp(model)) throw error;
+    const next = this.choice.pick(Date.now());
     // Another call may have gone on already.
-    if (this.modelIndex !== failed) return true;
-    if (failed + 1 >= this.turn.models.length) return false;
-    this.modelIndex += 1;
-    return true;
+    if (next !== undefined && next !== this.model) await this.goOnWith(next, failureMessage(error));
+  }
+
+  private async goOnWith(model: string, why: string): Promise<void> {
+    if (model === this.model) return;
+    this.choice.current = model;
+    await this.turn.note(`${why}; going on with ${model}`);
+  }
+
+  private async waitFor(
+    model: string,
+    { waitMs, isLong, reason }: Extract<ModelCallResult, { kind: 'wait' }>,
+  ): Promise<void> {
+    const now = Date.now();
+    if (!isLong || !this.choice.hasOther(model, now)) return await this.hibernate(waitMs, reason);
+    this.choice.limit(model, now + waitMs);
+    await this.goOnWith(this.choice.pick(now)!, `${reason} (until ${new Date(now + waitMs).toISOString()})`);
   }
 
   private async hibernate(waitMs: number, reason: string): Promise<void> {
@@ -197,3 +251,12 @@ export class ModelCalls {
 
 /** The budget of time is used up; its cause is how the work ended. */
 class OutOfTime extends Error {}
+
+/** Whether another model would end the call in the same way. */
+function holdsForAll(error: ActivityFailure): boolean {
+  const details = error.cause instanceof ApplicationFailure ? error.cause.details?.[0] : undefined;
+  return (
+    failureCode(error) === 'llm.invalid-request' ||
+    (details as { holdsForAll?: boolean } | undefined)?.holdsForAll === true
+  );
+}

@@ -36,7 +36,7 @@ export function configure(command: Command): void {
     .option('--repo <path-or-url>', 'the repository (default: the one you are in)')
     .option('--ref <ref>', 'branch, tag or commit; without it a local repository is taken with its uncommitted work')
     .option('--resume <chat>', 'go on with a chat')
-    .option('--model <provider/model>', 'the language model (default: the configured one)')
+    .option('--model <provider/model>', 'the language model, or auto (default: the configured one)')
     .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
     .option('--reasoning <strategy>', reasoningHelp)
     .option(

@@ -43,8 +43,13 @@ async function list(options: Options): Promise<void> {
     return;
   }
   const shown = models.providers.filter((provider) => provider.configured || options.all);
-  for (const { name, reason } of shown)
+  for (const { name, reason, circuit } of shown) {
     if (reason !== undefined) process.stderr.write(`${name}: ${cleanLine(reason)}\n`);
+    if (circuit)
+      process.stderr.write(
+        `${name}: failed ${circuit.failures} times in a row and is not asked before ${circuit.until}: ${cleanLine(circuit.reason)}\n`,
+      );
+  }
   if (shown.length === 0) {
     const names = models.providers.map(({ name }) => name).join(', ');
     process.stdout.write(

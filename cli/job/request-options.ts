@@ -51,7 +51,7 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
       [],
     )
     .option('--approve', 'wait for an approval of the plan')
-    .option('--model <provider/model>', 'the language model for the goal (default: the configured one)')
+    .option('--model <provider/model>', 'the language model for the goal, or auto (default: the configured one)')
     .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
     .option('--no-model', 'ask no model, only do what needs none')
     .option('--reasoning <strategy>', reasoningHelp)

@@ -1,24 +1,21 @@
 import assert from 'node:assert/strict';
 import { HelixError } from '../../contracts/error.ts';
-import { llmRequestSchema } from '../../contracts/llm.ts';
-import type { ModelInfo } from '../../contracts/llm.ts';
-import type { ModelCandidate } from '../../llm/routing/assess.ts';
-import { chooseModel, fallbackChain } from '../../llm/routing/choose-model.ts';
+import { llmRequestSchema, type ModelInfo } from '../../contracts/llm.ts';
+import { type AutoPolicy, chooseAutomatically } from '../../llm/routing/auto.ts';
 import { parseModelName } from '../../llm/routing/model-name.ts';
-import { needsOf } from '../../llm/routing/needs.ts';
+import { hasImages, type ModelNeeds } from '../../llm/routing/needs.ts';
+import { type Candidate, route } from '../../llm/routing/route.ts';
 
 const all = { tools: true, vision: true, thinking: true, structuredOutput: true, promptCache: true };
 
-function model(name: string, more: Partial<ModelInfo> = {}, rest: Partial<ModelCandidate> = {}): ModelCandidate {
+function info(name: string, more: Partial<ModelInfo> = {}): ModelInfo {
   const { provider, model: id } = parseModelName(name);
-  return { info: { provider, id, contextTokens: 200_000, ...all, ...more }, ...rest };
+  return { provider, id, contextTokens: 200_000, ...all, ...more };
 }
 
-const price = (input: number, output: number): Partial<ModelInfo> => ({ price: { input, output } });
-const large = model('anthropic/large', price(3, 15));
-const small = model('openai/small', { ...price(0.1, 0.4), contextTokens: 16_000 });
-const blind = model('local/blind', { vision: false, ...price(0, 0) });
-const fleet = [large, small, blind];
+function model(name: string, more: Partial<ModelInfo> = {}, waitMs = 0): Candidate {
+  return { name, info: info(name, more), waitMs };
+}
 
 function refusal(run: () => unknown): HelixError {
   try {
@@ -29,6 +26,8 @@ function refusal(run: () => unknown): HelixError {
   }
   throw new assert.AssertionError({ message: 'nothing was refused' });
 }
+
+const price = (input: number, output: number): Partial<ModelInfo> => ({ price: { input, output } });
 
 describe('names of models', () => {
   it('keep the slashes of the provider', () => {
@@ -46,145 +45,117 @@ describe('names of models', () => {
   });
 });
 
-describe('a model is chosen', () => {
-  it('by price among those that have what is needed', () => {
-    assert.equal(chooseModel({}, fleet).name, 'local/blind');
-    assert.equal(chooseModel({ vision: true }, fleet).name, 'openai/small');
-    assert.equal(chooseModel({ vision: true, promptTokens: 20_000 }, fleet).name, 'anthropic/large');
-    assert.equal(
-      chooseModel({ vision: true, promptTokens: 10_000, answerTokens: 7_000 }, fleet).name,
-      'anthropic/large',
-    );
-  });
+describe('a call goes to', () => {
+  const plain: ModelNeeds = { tools: true, vision: false, tokens: 10_000 };
+  const blind = model('local/blind', { vision: false });
+  const seeing = model('a/seeing', price(3, 15));
+  const cheap = model('b/cheap', price(1, 2));
+  const goes = (current: string, needs: ModelNeeds, chain: Candidate[], others: Candidate[] = []): unknown =>
+    route(current, needs, chain, others);
 
-  it('by the price list given, a price that is not known last', () => {
-    const unknown = model('a/unknown');
-    assert.equal(chooseModel({}, [unknown, large]).name, 'anthropic/large');
-    assert.equal(chooseModel({}, [{ ...large, price: { input: 0, output: 0 } }, small]).name, 'anthropic/large');
-    const { estimatedUsd } = chooseModel({ promptTokens: 1e6, answerTokens: 1e6 }, [
-      model('a/b', { ...price(3, 15), contextTokens: 3e6 }),
-    ]);
-    assert.equal(estimatedUsd, 18);
-  });
-
-  it('by context or by the order given, when the policy says so', () => {
-    const wide = model('z/wide', { contextTokens: 2e6, ...price(9, 9) });
-    assert.equal(chooseModel({}, [small, wide, large], { order: 'context' }).name, 'z/wide');
-    assert.equal(chooseModel({}, [large, small], { order: 'listed' }).name, 'anthropic/large');
-  });
-
-  it('by health: the unreachable never, the degraded last', () => {
-    const away = { ...blind, health: { status: 'unreachable' as const, reason: 'connection refused' } };
-    const slow = { ...small, health: { status: 'degraded' as const } };
-    assert.equal(chooseModel({}, [away, slow, large]).name, 'anthropic/large');
-    assert.equal(chooseModel({}, [away, slow]).name, 'openai/small');
-    assert.equal(chooseModel({}, [{ ...blind, waitMs: 1 }, large]).name, 'anthropic/large');
-  });
-
-  it("the user's before any other, even when it is dearer", () => {
-    const choice = chooseModel({}, fleet, { preferred: ['anthropic/large'] });
-    assert.equal(choice.name, 'anthropic/large');
-    assert.equal(choice.reason, undefined);
-  });
-
-  it('that sees, while an image is in the conversation, and the preferred one again afterwards', () => {
-    const policy = { preferred: ['local/blind'] };
-    const image = { type: 'image' as const, mediaType: 'image/png' as const, data: 'aGk=' };
-    const ask = (content: unknown[]): ReturnType<typeof chooseModel> => {
-      const request = llmRequestSchema.parse({ model: 'x', messages: [{ role: 'user', content }] });
-      return chooseModel(needsOf(request, 100), fleet, policy);
-    };
-    const text = { type: 'text', text: 'what is on it?' };
-    assert.equal(ask([text]).name, 'local/blind');
-    const switched = ask([text, image]);
-    assert.equal(switched.name, 'openai/small');
-    assert.equal(switched.reason, 'local/blind: no images');
-    assert.equal(ask([text]).name, 'local/blind');
-  });
-
-  it('that sees, when the image is in the result of a tool', () => {
-    const request = llmRequestSchema.parse({
-      model: 'x',
-      messages: [
-        { role: 'user', content: [{ type: 'text', text: 'look' }] },
-        { role: 'assistant', content: [{ type: 'tool-call', id: '1', name: 'screenshot', arguments: {} }] },
-        {
-          role: 'tool',
-          content: [
-            {
-              type: 'tool-result',
-              callId: '1',
-              name: 'screenshot',
-              content: [{ type: 'image', mediaType: 'image/png', data: 'aGk=' }],
-            },
-          ],
-        },
-      ],
+  it("the first of the user's models that can be asked now", () => {
+    assert.equal((route('local/blind', plain, [blind, seeing], []) as { model: string }).model, 'local/blind');
+    assert.deepEqual(goes('a/seeing', plain, [model('a/seeing', {}, 8_000), cheap]), {
+      model: 'b/cheap',
+      reason: 'a/seeing is not asked for another 8 s',
     });
-    assert.equal(needsOf(request, 0).vision, true);
+    assert.deepEqual(goes('b/cheap', plain, [seeing, cheap]), {
+      model: 'a/seeing',
+      reason: 'a/seeing will do again',
+    });
   });
 
-  it('never for images alone where the policy forbids others', () => {
-    const error = refusal(() => chooseModel({ vision: true }, fleet, { preferred: ['local/blind'], others: 'never' }));
+  it('a model that sees while there is an image: one of the chain, or else the cheapest there is', () => {
+    const needs = { ...plain, vision: true };
+    const reason = 'local/blind cannot see images';
+    assert.deepEqual(goes('local/blind', needs, [blind, seeing], [cheap]), { model: 'a/seeing', reason });
+    assert.deepEqual(goes('local/blind', needs, [blind], [seeing, cheap, blind]), { model: 'b/cheap', reason });
+    const error = refusal(() => goes('local/blind', needs, [blind], [blind]));
     assert.equal(error.code, 'llm.unsupported');
-    assert.match(error.message, /local\/blind \(no images\).*anthropic\/large or openai\/small would do/);
+    assert.match(error.message, /image in the conversation: local\/blind cannot see images.*anthropic\//);
+  });
+
+  it('a model with more room before the conversation is compressed, and otherwise to the one with the most', () => {
+    const small = model('a/small', { contextTokens: 16_000 });
+    const middle = model('b/middle', { contextTokens: 64_000 });
+    const large = model('c/large', { contextTokens: 1_000_000 });
+    const chain = [small, middle, large];
+    assert.equal((route('a/small', { ...plain, tokens: 60_000 }, chain, []) as { model: string }).model, 'b/middle');
+    const long = route('a/small', { ...plain, tokens: 70_000 }, chain, []);
+    assert.deepEqual(long, {
+      model: 'c/large',
+      reason: 'the conversation, about 70,000 tokens, is too long for a/small',
+    });
+    const longer = { ...plain, tokens: 2_000_000 };
+    assert.equal((route('a/small', longer, chain, []) as { model: string }).model, 'c/large');
+    const away = [small, middle, model('c/large', { contextTokens: 1_000_000 }, 5_000)];
+    assert.equal((route('a/small', longer, away, []) as { model: string }).model, 'b/middle');
+  });
+
+  it('nobody for as long as all that could are away', () => {
+    const needs = { ...plain, vision: true };
+    assert.deepEqual(goes('local/blind', needs, [blind, model('a/x', {}, 9_000), model('b/x', {}, 4_000)]), {
+      waitMs: 4_000,
+    });
+  });
+
+  it('a model that nobody knows as if it could do everything', () => {
+    const unknown: Candidate = { name: 'compatible/x', info: undefined };
+    assert.equal(
+      (route('compatible/x', { ...plain, vision: true }, [unknown], []) as { model: string }).model,
+      'compatible/x',
+    );
   });
 });
 
-describe('no model', () => {
-  it('is an error that names what is missing and what came nearest', () => {
-    const error = refusal(() =>
-      chooseModel({ tools: true, vision: true }, [
-        model('a/one', { tools: false, vision: false }),
-        model('b/two', { tools: false }),
-      ]),
-    );
-    assert.equal(error.code, 'llm.unsupported');
-    assert.match(
-      error.message,
-      /needs tools and images\. Nearest: b\/two \(no tools\), a\/one \(no tools; no images\)/,
-    );
-  });
-
-  it('of that name is an error with the nearest names', () => {
-    const error = refusal(() => chooseModel({}, fleet, { preferred: ['anthropic/larg'] }));
-    assert.equal(error.code, 'llm.model-not-found');
-    assert.match(error.message, /did you mean anthropic\/large\?/);
-  });
-
-  it('says which limit was the one that did not hold', () => {
-    const tooLong = refusal(() => chooseModel({ promptTokens: 300_000 }, fleet));
-    assert.equal(tooLong.code, 'llm.context-exceeded');
-    assert.match(tooLong.message, /200,000 tokens where 300,000/);
-    const tooDear = refusal(() => chooseModel({ promptTokens: 100_000 }, [large], { maxUsdPerCall: 0.1 }));
-    assert.equal(tooDear.code, 'budget.exceeded');
-    const away = refusal(() =>
-      chooseModel({}, [
-        { ...large, waitMs: 9_000 },
-        { ...small, waitMs: 4_000 },
-      ]),
-    );
-    assert.equal(away.code, 'llm.unavailable');
-    assert.equal(away.details.retryAfterMs, 4_000);
-    assert.equal(refusal(() => chooseModel({}, [])).code, 'llm.not-configured');
+describe('images', () => {
+  it('are seen in messages and in the results of tools', () => {
+    const image = { type: 'image', mediaType: 'image/png', data: 'aGk=' };
+    const seen = (message: unknown): boolean =>
+      hasImages(llmRequestSchema.parse({ model: 'x', messages: [message] }).messages);
+    assert.equal(seen({ role: 'user', content: [{ type: 'text', text: 'a' }] }), false);
+    assert.equal(seen({ role: 'user', content: [{ type: 'text', text: 'a' }, image] }), true);
+    const result = { type: 'tool-result', callId: '1', name: 'read', content: [image] };
+    assert.equal(seen({ role: 'tool', content: [result] }), true);
   });
 });
 
-describe('a fallback chain', () => {
-  it('goes to another provider before another model of the same', () => {
-    const listed = ['a/1', 'a/2', 'b/1', 'c/1'].map((name, index) => model(name, price(index, index)));
-    assert.deepEqual(fallbackChain({}, listed), ['a/1', 'b/1', 'c/1']);
-    assert.deepEqual(fallbackChain({}, listed, {}, 9), ['a/1', 'b/1', 'c/1', 'a/2']);
-  });
+describe('a model is chosen automatically', () => {
+  const needs: ModelNeeds = { tools: true, vision: false, tokens: 50_000 };
+  const policy: AutoPolicy = { prefer: 'cheapest', usual: new Set(['b/middle']), away: new Set(), limit: 3 };
+  const models = [
+    info('a/dear', price(10, 50)),
+    info('a/cheap', price(1, 5)),
+    info('b/cheapest', { ...price(0.1, 0.4), tools: false }),
+    info('b/middle', { ...price(2, 10), vision: false }),
+    info('c/unknown'),
+    info('c/narrow', { ...price(0.1, 0.1), contextTokens: 16_000 }),
+  ];
 
-  it('stays among the preferred models unless others are allowed', () => {
-    const policy = { preferred: ['anthropic/large', 'openai/small'] };
-    assert.deepEqual(fallbackChain({}, fleet, policy), ['anthropic/large', 'openai/small']);
-    assert.deepEqual(fallbackChain({}, fleet, { ...policy, others: 'any' }), [
-      'anthropic/large',
-      'openai/small',
-      'local/blind',
+  it('by price among those that can do what is needed, the next ones of other providers', () => {
+    assert.deepEqual(chooseAutomatically(needs, models, policy), ['a/cheap', 'b/middle', 'c/unknown']);
+    assert.deepEqual(chooseAutomatically(needs, models, { ...policy, prefer: 'best' }), [
+      'b/middle',
+      'a/dear',
+      'c/unknown',
     ]);
-    assert.deepEqual(fallbackChain({}, fleet, { ...policy, others: 'any' }, 1), ['anthropic/large']);
+    assert.deepEqual(chooseAutomatically({ ...needs, vision: true }, models, { ...policy, limit: 2 }), [
+      'a/cheap',
+      'c/unknown',
+    ]);
+  });
+
+  it('of a provider that is away only after all others', () => {
+    assert.deepEqual(chooseAutomatically(needs, models, { ...policy, away: new Set(['a']) }), [
+      'b/middle',
+      'c/unknown',
+      'a/cheap',
+    ]);
+  });
+
+  it('never when none can: that is an error which says what is needed', () => {
+    const error = refusal(() => chooseAutomatically({ ...needs, tokens: 3_000_000 }, models, policy));
+    assert.equal(error.code, 'llm.unsupported');
+    assert.match(error.message, /none of the 6 models .* 3,000,000 tokens/);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
@@ -12,6 +12,7 @@ import { startIntegrations } from '../../workers/integrations.ts';
 import { startNodePool } from '../../workers/node-pool.ts';
 import { startOrchestrator } from '../../workers/orchestrator.ts';
 import { type Foundation, lay } from '../../workers/support/foundation.ts';
+import type { StartRole } from '../../workers/support/role.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import { atEndOfTests } from './hooks.ts';
 import { withDatabase } from './postgres.ts';
@@ -35,6 +36,7 @@ export interface Agents {
 export interface AgentsOptions {
   env?: NodeJS.ProcessEnv;
   files?: Record<string, string>;
+  binaries?: Record<string, Buffer>;
   request?: Partial<JobRequest>;
   /** host:port of a Temporal server of one's own. */
   temporal?: string;
@@ -81,7 +83,7 @@ export async function withAgents<T>(options: AgentsOptions, use: (agents: Agents
 
 async function withRoles<T>(foundation: Foundation, options: AgentsOptions, use: () => Promise<T>): Promise<T> {
   const starts = options.idle ? [] : [startIntegrations, startOrchestrator, ...(options.nodes ? [startNodePool] : [])];
-  const roles = await Promise.all(starts.map((start) => start(foundation)));
+  const roles = await Promise.all(starts.map((start: StartRole) => start(foundation)));
   try {
     return await use();
   } finally {
@@ -93,10 +95,11 @@ async function withRoles<T>(foundation: Foundation, options: AgentsOptions, use:
 async function prepare(
   foundation: Foundation,
   env: NodeJS.ProcessEnv,
-  { files, request }: AgentsOptions,
+  { files, binaries = {}, request }: AgentsOptions,
 ): Promise<Agents> {
   const { database, connection } = foundation;
   const location = await makeRepository(foundation.path('repository'), files ?? { 'note.txt': 'one\n' });
+  for (const [name, content] of Object.entries(binaries)) await writeFile(join(location, name), content);
   const whole = jobRequestSchema.parse({ source: { location }, goal: 'Change the note', ...request });
   const project = projectIdFor(whole.source);
   const { snapshot } = await importSource(await foundation.stores(project), whole.source);
