@@ -23,9 +23,10 @@ export interface NewEvent {
  */
 export async function appendEvents(database: Queryable, jobId: string, events: readonly NewEvent[]): Promise<number> {
   return database.transaction(async (transaction) => {
-    // The lock comes in a statement of its own: the next one must see what was committed while this one waited.
+    // The lock comes in a statement of its own: the next one must see what was committed while this one waited. It leaves alone the locks that rows
+    // which refer to the job take: a stronger one would wait for those of another transaction that waits for this one.
     const { rows } = await transaction.query<{ last_seq: number }>(
-      'select last_seq from jobs where job_id = $1 for update',
+      'select last_seq from jobs where job_id = $1 for no key update',
       [jobId],
     );
     if (!rows[0]) throw new HelixError('job.not-found', `there is no job ${jobId} to record events of`);

@@ -153,7 +153,7 @@ async function introduce(
   const known = await transaction.query('select from steps where execution_id = $1', [step.executionId]);
   if (known.rows.length > 0) return;
   // The lock on the job comes in a statement of its own: the next one must see a step inserted while this one waited.
-  await transaction.query('select from jobs where job_id = $1 for update', [step.jobId]);
+  await transaction.query('select from jobs where job_id = $1 for no key update', [step.jobId]);
   await transaction.query(
     `with numbered as (
        update jobs set last_step = last_step + 1

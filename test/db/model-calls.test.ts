@@ -9,7 +9,8 @@ import {
   recordRefused,
   recordSent,
 } from '../../db/model-calls.ts';
-import { addJob } from './samples.ts';
+import { appendEvents, readEvents } from '../../db/events.ts';
+import { addJob, note } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
 describe('the record of model calls', function () {
@@ -35,6 +36,24 @@ describe('the record of model calls', function () {
       assert.deepEqual((await closeModelCall(database, call)).outputTokens, 2_000, 'closing again changes nothing');
       assert.equal((await findModelCall(database, 'a'))!.sentTokens, 2_000);
       assert.deepEqual(await getModelCall(database, call.jobId, 'a'), { hasEnded: true });
+    }));
+
+  it('is written together with events by several at once, none of which waits for another that waits for it', () =>
+    withSchema(async (database) => {
+      const jobId = await addJob(database);
+      // Each has written its call before any appends.
+      let written = 0;
+      const { promise: allWritten, resolve } = Promise.withResolvers<void>();
+      const calls = ['a', 'b', 'c', 'd'].map((callId) =>
+        database.transaction(async (transaction) => {
+          await recordSent(transaction, { callId, jobId, turn: 'turn', model }, most);
+          if ((written += 1) === 4) resolve();
+          await allWritten;
+          await appendEvents(transaction, jobId, [note(callId)]);
+        }),
+      );
+      await Promise.all(calls);
+      assert.equal((await readEvents(database, jobId, 0, 100)).length, 4);
     }));
 
   it('closes a call before its first attempt was sent', () =>
