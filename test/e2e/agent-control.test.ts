@@ -191,6 +191,21 @@ describe('what users say to an agent', function () {
     assert.match(await diffAfter(jobId), /\+six/);
   });
 
+  it('refactors towards the goal in a job that builds nothing, and once more when that broke something', async () => {
+    const jobId = await start(
+      ({ prompt, answers }) => {
+        if (prompt.includes('was rolled back, because')) return answers === 0 ? edit('one', 'nine') : 'done';
+        assert.match(prompt, /Refactor the sources towards this goal/);
+        return answers === 0 ? [{ tool: 'delete', args: { path: 'note.txt' } }] : 'done';
+      },
+      '--modes',
+      'refactoring',
+    );
+    assert.match(await diffAfter(jobId), /\+nine/);
+    const { stdout } = await stack.helix(['show', jobId]);
+    assert.match(stdout, /rolled back because .*kept/s);
+  });
+
   it('waits out what its provider asks it to, and goes on where it was', async () => {
     let refused = 0;
     const jobId = await start(({ answers }) => {

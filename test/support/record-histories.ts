@@ -82,7 +82,16 @@ async function runJobs({ helix, run }: Stack): Promise<void> {
 
 /** Takes every way through a turn: decisions, a question, a command, another agent, limits, a repair, a review. */
 function agentMove({ prompt, answers }: { prompt: string; answers: number }): ModelMove {
-  if (prompt.includes('Do not change anything yet')) return 'Edit the note.';
+  if (prompt.includes('Do not change anything yet')) {
+    const items = ['a', 'b'].map((id) => ({ id, title: `The ${id}`, prompt: `Do ${id}.` }));
+    const isDivided = prompt.includes('by two agents') && answers === 0;
+    return isDivided ? [{ tool: 'propose-work', args: { items } }] : 'Edit the note.';
+  }
+  const [, item] = /Carry out the item (\w):/.exec(prompt) ?? [];
+  if (item !== undefined)
+    return answers === 0 ? [{ tool: 'write', args: { path: 'note.txt', content: `two ${item}\n` } }] : 'done';
+  if (prompt.includes('collides in these files'))
+    return answers === 0 ? [{ tool: 'write', args: { path: 'note.txt', content: 'two a and b\n' } }] : 'done';
   if (prompt.includes('only the note'))
     return answers === 0 ? [{ tool: 'read', args: { path: 'note.txt' } }] : 'The note says one.';
   if (prompt.includes("project's tests failed"))
@@ -115,10 +124,9 @@ async function runAgents({ helix, status }: Stack): Promise<void> {
   const manifest = { name: 'p', version: '1.0.0', private: true, scripts: { test: 'grep -q -e one -e two note.txt' } };
   const project = { 'package.json': JSON.stringify(manifest), 'note.txt': 'one\n' };
   const repository = await makeRepository(join(dir, 'agent'), project);
-  const started = async (...args: string[]): Promise<string> =>
-    /job-[a-z0-9]{12}/.exec(
-      (await helix(['run', '--detach', 'Change the note', '--repo', repository, ...args])).stdout,
-    )![0];
+  const startedFor = async (goal: string, ...args: string[]): Promise<string> =>
+    /job-[a-z0-9]{12}/.exec((await helix(['run', '--detach', goal, '--repo', repository, ...args])).stdout)![0];
+  const started = (...args: string[]): Promise<string> => startedFor('Change the note', ...args);
   const api = (await status()).find(({ name }) => name === 'helix')!.address!;
   type Heard = { type: string; callId: string; kind?: string };
   const eventsOf = async (jobId: string): Promise<Heard[]> => {
@@ -150,6 +158,9 @@ async function runAgents({ helix, status }: Stack): Promise<void> {
   await heard(poor, 'agent.asks');
   await helix(['stop', poor]);
   await helix(['watch', poor]);
+
+  const divided = await startedFor('Change the note by two agents', '--modes', 'planning,building');
+  await helix(['watch', divided]);
 
   const cancelled = await started('--permissions', 'ask');
   await heard(cancelled, 'agent.asks');

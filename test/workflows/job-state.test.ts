@@ -105,6 +105,18 @@ describe('the state of a job', () => {
     const page = job.describe();
     assert.match(page, /\*\*job-000000000001\*\* is \*\*running\*\* in \*testing\*/);
     assert.match(page, /\| building \| failed \| a \\\| b \| 2 \| 1 \|/);
+    assert.doesNotMatch(page, /\| item \|/);
+    job.updateItems([
+      { id: 'a', title: 'The a', needs: [], state: 'waiting' },
+      { id: 'b', title: 'The b', needs: ['a'], state: 'waiting' },
+    ]);
+    job.updateItems([{ id: 'a', title: 'The a', needs: [], state: 'merged' }]);
+    assert.match(job.describe(), /\| a \| The a \| {2}\| merged \|\n\| b \| The b \| a \| waiting \|/);
+    job.updateItems([{ id: 'c', title: 'Another plan', needs: [], state: 'waiting' }]);
+    assert.deepEqual(
+      job.items.map(({ id }) => id),
+      ['c'],
+    );
     assert.match(page, /\| c2 \| refactoring \| `111111111111` \| Rename \|/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { analyse } from '../../../modes/planning/analyse.ts';
-import { planMarkdown } from '../../../modes/planning/plan-markdown.ts';
+import { approachMarkdown, planMarkdown } from '../../../modes/planning/plan-markdown.ts';
 import { textReader } from './folder-reader.ts';
 
 async function page(files: Record<string, string>, goal = ''): Promise<string> {
@@ -49,5 +49,14 @@ describe('the plan as a page', () => {
       const cells = row.replaceAll('\\|', '').split('|').length;
       assert.ok(cells === 8 || cells === 7, row);
     }
+  });
+
+  it('has the approach and the work items below it, and lets nothing a model wrote end a cell', () => {
+    const item = { id: 'api', title: 'The | api', prompt: 'Do\n<b>it</b>', files: ['a|b.ts'], needs: ['core'] };
+    const text = approachMarkdown(' Do it.\n', [item]);
+    assert.match(text, /^\n## Approach\n\nDo it\.\n\n## Work items\n/);
+    assert.ok(text.includes('| `api` | The \\| api | `core` | `a\\|b.ts` |'), text);
+    assert.ok(text.includes('### api: The \\| api\n\n> Do\n> \\<b\\>it\\</b\\>'), text);
+    assert.equal(approachMarkdown('', []), '');
   });
 });
