@@ -1,10 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
+import { lastWords } from './last-words.ts';
 import { type ConfigureRequest, readyLine } from './agent/protocol.ts';
 import type { AgentLink } from './node-link.ts';
 import { ConnectionLost, RpcConnection } from './wire/connection.ts';
 
 const startTimeoutMs = 20_000;
+/** More than start-up files print; whoever sends more before the ready line is no agent. */
+const mostBeforeReady = 1 << 20;
 
 export interface AgentStreams {
   /** The agent's stdout. */
@@ -31,11 +34,28 @@ export async function startAgent(streams: AgentStreams, request: ConfigureReques
     const connection = new RpcConnection(input, output);
     void ended.then((reason) => connection.close(new ConnectionLost(reason)));
     connection.onClose(() => close());
-    await connection.call('configure', request);
+    await configure(connection, request);
     return { connection, close };
   } catch (error) {
     close();
     throw error;
+  }
+}
+
+/** What has said that it is ready and then says nothing, or what is no answer, is no agent either. */
+async function configure(connection: RpcConnection, request: ConfigureRequest): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${startTimeoutMs / 1000} s`)), startTimeoutMs);
+  });
+  try {
+    await Promise.race([connection.call('configure', request), late]);
+  } catch (error) {
+    if (error instanceof HelixError) throw error;
+    const reason = lastWords((error as Error).message);
+    throw new HelixError('node.unreachable', `the agent on ${request.name} did not start: ${reason}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -44,7 +64,7 @@ function untilReady(input: Readable, ended: Promise<string>, name: string): Prom
     let seen: Buffer = Buffer.alloc(0);
     const fail = (reason: string): void => {
       stop();
-      const words = seen.toString().trim().split('\n').slice(-3).join(' / ');
+      const words = lastWords(seen.toString(), 3);
       reject(
         new HelixError(
           'node.unreachable',
@@ -55,7 +75,10 @@ function untilReady(input: Readable, ended: Promise<string>, name: string): Prom
     const take = (chunk: Buffer): void => {
       seen = Buffer.concat([seen, chunk]);
       const at = seen.indexOf(readyLine);
-      if (at < 0) return;
+      if (at < 0) {
+        if (seen.length > mostBeforeReady) fail('it sends something else');
+        return;
+      }
       stop();
       resolve(seen.subarray(at + readyLine.length));
     };

@@ -11,7 +11,7 @@ export function expandHostRange(pattern: string): string[] {
   if (!middle) {
     throw new HelixError('usage.invalid', `"${pattern}" is no range of hosts: write [01:20], [a:f] or [0:10:2]`);
   }
-  const hosts = middle.flatMap((text) => expandHostRange(`${after}`).map((rest) => `${before}${text}${rest}`));
+  const hosts = middle.flatMap((text) => expandHostRange(after).map((rest) => `${before}${text}${rest}`));
   if (hosts.length > mostHosts) throw new HelixError('usage.invalid', `"${pattern}" is more than ${mostHosts} hosts`);
   return hosts;
 }

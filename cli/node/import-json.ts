@@ -45,7 +45,7 @@ export function importJson(file: string): Found {
 }
 
 function toCandidate({ name, ...rest }: z.infer<typeof entrySchema>): Candidate {
-  return { name: name ?? nodeName(rest.host), ...withoutUndefined(rest) } as Candidate;
+  return { name: name ?? nodeName(rest.host), ...withoutUndefined(rest) };
 }
 
 function withoutUndefined<T extends object>(value: T): T {

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import SSHConfig, { type Directive, glob, type Line } from 'ssh-config';
+import { type Directive, glob, type Line, SSHConfig } from 'ssh-config';
 import { HelixError } from '../../contracts/error.ts';
 
 /** Settings of one host by lower-case name; of each the first that applies, of IdentityFile all. */

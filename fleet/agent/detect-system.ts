@@ -56,7 +56,7 @@ async function detectLibc(login: LoginEnvironment): Promise<NodeFacts['libc']> {
   const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   if (header?.glibcVersionRuntime) return { name: 'glibc', version: header.glibcVersionRuntime };
   const loader = readdirSync('/lib').find((name) => name.startsWith('ld-musl-'));
-  const said = loader ? (await runProgram(join('/lib', loader), [], login, timeoutMs)).output : '';
+  const said = loader ? (await runProgram(join('/lib', loader), [], login, timeoutMs)).errors : '';
   return { name: 'musl', version: /Version (\d[\w.]*)/.exec(said)?.[1] ?? '' };
 }
 

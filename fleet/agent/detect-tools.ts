@@ -52,8 +52,9 @@ async function askVersion(
   earlier = '',
 ): Promise<string | undefined> {
   const parameters = versionParameters[name] ?? ['--version'];
-  const { end, output } = await runProgram(name, parameters, login, timeoutMs);
-  if (end === 'succeeded') return readVersion(output);
+  const { end, output, errors } = await runProgram(name, parameters, login, timeoutMs);
+  // Some print their version to the error stream.
+  if (end === 'succeeded') return readVersion(`${output}\n${errors}`);
   // A docker without a daemon to talk to runs no container.
   if (name === 'docker') return undefined;
   return end === 'timed-out' ? earlier : '';

@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
 import { markerName } from './process-tree.ts';
+import { runProgram } from './run-program.ts';
 
 export interface LoginEnvironment {
   /** PATH as the user's login shell sets it, then what else the agent was started with. */
@@ -42,7 +42,8 @@ const mark = '__helix_login_environment__';
 export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnvironment> {
   const user = userInfo();
   const shell = process.env.SHELL ?? user.shell ?? '/bin/sh';
-  const variables = await askShell(shell, timeoutMs);
+  // A C shell takes no command as a login shell.
+  const variables = (await askShell(shell, '-lc', timeoutMs)) ?? (await askShell(shell, '-c', timeoutMs));
   const passed = Object.entries({ ...process.env, ...variables }).filter(([name]) => passedOn.test(name));
   return {
     path: joinPaths(variables?.PATH, process.env.PATH) || '/usr/local/bin:/usr/bin:/bin',
@@ -60,24 +61,17 @@ function joinPaths(...paths: (string | undefined)[]): string {
   return [...new Set(entries)].filter((entry) => isAbsolute(entry)).join(':');
 }
 
-function askShell(shell: string, timeoutMs: number): Promise<Record<string, string> | undefined> {
+/** Undefined when the shell does not answer; a daemon that start-up files leave behind holds nobody up. */
+async function askShell(shell: string, option: string, timeoutMs: number): Promise<Record<string, string> | undefined> {
   const command = `echo ${mark}; env; echo ${mark}`;
-  return new Promise((done) => {
-    const child = execFile(
-      shell,
-      ['-lc', command],
-      { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 4 << 20 },
-      (_error, output) => {
-        const between = output.split(`${mark}\n`)[1];
-        if (between === undefined) return done(undefined);
-        const pairs = between
-          .split('\n')
-          .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
-        done(Object.fromEntries(pairs.filter(([name]) => name)) as Record<string, string>);
-      },
-    );
-    child.stdin?.end();
-  });
+  const here = { path: process.env.PATH ?? '', home: process.env.HOME ?? '/' };
+  const { output } = await runProgram(shell, [option, command], here, timeoutMs, process.env);
+  const between = output.split(`${mark}\n`)[1];
+  if (between === undefined) return undefined;
+  const pairs = between
+    .split('\n')
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
+  return Object.fromEntries(pairs.filter(([name]) => name)) as Record<string, string>;
 }
 
 /** The whole environment of a step's command: an allow-list, then the layers, then the step's own variables. */

@@ -1,29 +1,37 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { LoginEnvironment } from './environment.ts';
 
 export interface ProgramOutput {
   end: 'succeeded' | 'failed' | 'timed-out';
-  /** Both outputs: some programs print their version to the error stream. */
   output: string;
+  errors: string;
 }
 
 const outputLimit = 1 << 20;
 
 /**
  * Runs a program for what it prints. It ends within the time whatever the program does: the whole process group is killed then, and
- * nobody waits for a grandchild that holds the output open.
+ * nobody waits for a grandchild that holds the output open. Without `environment` it gets a plain one.
  */
 export function runProgram(
   name: string,
   parameters: string[],
   login: Pick<LoginEnvironment, 'path' | 'home'>,
   timeoutMs: number,
+  environment?: NodeJS.ProcessEnv,
 ): Promise<ProgramOutput> {
-  const env = { PATH: login.path, HOME: login.home, LANG: 'C', LC_ALL: 'C', COREPACK_ENABLE_DOWNLOAD_PROMPT: '0' };
+  const env = environment ?? {
+    PATH: login.path,
+    HOME: login.home,
+    LANG: 'C',
+    LC_ALL: 'C',
+    COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
+  };
   return new Promise((resolve) => {
-    let output = '';
+    const said = { output: '', errors: '' };
     // A group of its own, so that what it starts can be ended with it.
     const child = spawn(findProgram(name, login.path) ?? name, parameters, {
       env,
@@ -37,21 +45,22 @@ export function runProgram(
       child.stdout.destroy();
       child.stderr.destroy();
       child.unref();
-      resolve({ end, output });
+      resolve({ end, ...said });
     };
     const timer = setTimeout(() => finish('timed-out'), timeoutMs);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        output += text.slice(0, outputLimit - output.length);
-      });
-      stream.on('error', () => {});
-    }
+    collect(child.stdout, (text) => (said.output = (said.output + text).slice(0, outputLimit)));
+    collect(child.stderr, (text) => (said.errors = (said.errors + text).slice(0, outputLimit)));
     child.once('error', () => finish('failed'));
     const exited = (code: number | null): void => finish(code === 0 ? 'succeeded' : 'failed');
     child.once('close', exited);
     // What it has printed is there a moment after its end, even when a grandchild keeps the stream open.
     child.once('exit', (code) => setTimeout(exited, 200, code));
   });
+}
+
+function collect(stream: Readable, take: (text: string) => void): void {
+  stream.setEncoding('utf8').on('data', take);
+  stream.on('error', () => {});
 }
 
 /** Where a program is on the PATH. */

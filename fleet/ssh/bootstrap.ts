@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import type { AgentBundle } from '../agent/bundle.ts';
+import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
 import { controllerPlatform, probeMachine, quote, type Machine } from './machine.ts';
 
@@ -49,12 +50,11 @@ async function bringNode(client: Client, name: string, machine: Machine): Promis
   await pipeline(createReadStream(process.execPath), hash);
   const node = `${machine.root}/bin/node-${hash.digest('hex').slice(0, 16)}`;
   await upload(client, name, process.execPath, node);
-  const run = await execSsh(client, `${quote(node)} --version`, '', 20_000);
+  const run = await execSsh(client, shell(`${quote(node)} --version`), '', 20_000);
   if (run.exitCode !== 0) {
     throw new HelixError(
       'node.unsuitable',
-      `${name} cannot run programs from ${machine.root}/bin (${lastLine(run.stderr) || `exit code ${run.exitCode}`}): install Node 20 or later there, or ` +
-        'choose a root on a file system that is not mounted noexec',
+      `${name} cannot run the Node that was brought to ${node} (${lastWords(run.stderr) || `exit code ${run.exitCode}`}): install Node 20 or later there`,
     );
   }
   return node;
@@ -63,7 +63,7 @@ async function bringNode(client: Client, name: string, machine: Machine): Promis
 /** Puts a file there unless it is; seen by others only when complete. */
 async function upload(client: Client, name: string, file: string, target: string): Promise<void> {
   const { size } = await stat(file);
-  const present = await execSsh(client, `test -s ${quote(target)}`, '', 20_000);
+  const present = await execSsh(client, shell(`test -s ${quote(target)}`), '', 20_000);
   if (present.exitCode === 0) return;
   const temporary = quote(`${target}.${process.pid}.${Date.now()}`);
   const script = [
@@ -75,12 +75,12 @@ async function upload(client: Client, name: string, file: string, target: string
   ].join(' && ');
   const { exitCode, stderr } = await execSsh(
     client,
-    `{ ${script}; } || { rm -f ${temporary}; exit 1; }`,
+    shell(`LC_ALL=C; export LC_ALL; { ${script}; } || { rm -f ${temporary}; exit 1; }`),
     createReadStream(file),
     uploadTimeoutMs,
   );
   if (exitCode === 0) return;
-  const reason = lastLine(stderr) || 'the transfer was cut short';
+  const reason = lastWords(stderr) || 'the transfer was cut short';
   if (/No space left|quota/i.test(reason)) {
     throw new HelixError(
       'node.disk-full',
@@ -89,10 +89,11 @@ async function upload(client: Client, name: string, file: string, target: string
   }
   throw new HelixError(
     'node.unsuitable',
-    `${target} could not be written on ${name} (${reason}): choose a root that can be written`,
+    `${target} could not be written on ${name} (${reason}): choose a folder that can be written with --root`,
   );
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
+/** The login shell may be any; what it is given is one program with plain words. */
+function shell(script: string): string {
+  return `/bin/sh -c ${quote(script)}`;
 }

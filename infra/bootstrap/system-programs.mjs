@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 const needed = [
   { program: 'git', package: 'git' },
   { program: 'sshd', package: 'openssh-server' },
+  { program: 'fish', package: 'fish' },
+  { program: 'tcsh', package: 'tcsh' },
 ];
 
 const serviceVeto = '/usr/sbin/policy-rc.d';

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,6 +18,8 @@ export interface SshdOptions {
   bashrc?: string;
   /** Further lines of sshd_config. */
   config?: string[];
+  /** An account of its own with this login shell, instead of the one that runs the tests. Needs root. */
+  loginShell?: string;
 }
 
 /** A real sshd on loopback that stands for a machine of its own: own host key, own home folder, one authorized key. */
@@ -54,6 +57,7 @@ export async function withSshd<T>(use: (sshd: Sshd) => Promise<T>, options: Sshd
     sshd.thaw();
     await sshd.stop();
     for (const { pid } of sshd.processes()) killQuietly(pid, 'SIGKILL');
+    if (options.loginShell) await run('userdel', [sshd.target.user]);
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }
@@ -69,7 +73,7 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   // OpenSSH insists on it when it runs as root.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
   const port = await freePort();
-  const user = userInfo().username;
+  const user = options.loginShell ? await addAccount(dir, home, options.loginShell) : userInfo().username;
   let server: ChildProcess | undefined;
 
   const newHostKey = async (): Promise<void> => {
@@ -128,6 +132,15 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
     },
     processes: () => processesWithHome(home),
   };
+}
+
+/** Returns its name. It has no password, yet is not locked, or sshd would not let it in. The account can read the machine's folder and owns its home. */
+async function addAccount(dir: string, home: string, shell: string): Promise<string> {
+  const name = `hx${randomBytes(5).toString('hex')}`;
+  await run('useradd', ['--no-create-home', '--home-dir', home, '--shell', shell, '--password', '*', name]);
+  await chmod(dir, 0o755);
+  await run('chown', ['-R', name, home]);
+  return name;
 }
 
 /** Watchdogs leave within a poll or two of their agent's end. */
