@@ -202,9 +202,11 @@ export class StepRun {
 
   private async runOn(node: FleetNode, lease: SlotLease, signal: AbortSignal): Promise<ExecutionOutcome | undefined> {
     const { database } = this.deps;
-    // Recorded before the command starts, so that whoever comes after a crash knows where to look for it.
-    await startStep(database, { ...this.identity, node: node.name, attempt: this.attempt });
-    if (!lease.attachOnly) await this.sayStarted(lease);
+    if (!lease.attachOnly) {
+      // Recorded before the command starts, so that whoever comes after a crash knows where to look for it.
+      await startStep(database, { ...this.identity, node: node.name, attempt: this.attempt });
+      await this.sayStarted(lease);
+    }
     try {
       return await this.execute(node, lease, signal);
     } catch (error) {

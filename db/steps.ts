@@ -14,7 +14,7 @@ export interface StepIdentity {
 
 export interface StepStart extends StepIdentity {
   node: string;
-  /** Counts from 1; a start of an attempt that is not newer than the one on record changes nothing. */
+  /** Counts from 1; a start of an older attempt than the one on record changes nothing. An attempt may go on to another node. */
   attempt: number;
 }
 
@@ -57,7 +57,7 @@ export async function startStep(database: Queryable, step: StepStart): Promise<S
     await transaction.query(
       `update steps set state = 'running', node = $2, attempt = $3, started_at = now(), finished_at = null,
          cached = false, exit_code = null, ended = null, duration_ms = null, log_bytes = 0
-       where execution_id = $1 and (attempt < $3 or state = 'waiting')`,
+       where execution_id = $1 and (attempt < $3 or state = 'waiting' or attempt = $3 and node is distinct from $2)`,
       [step.executionId, step.node, step.attempt],
     );
     return (await findStep(transaction, step.executionId))!.step;

@@ -239,7 +239,9 @@ describe('durability: a job of 15 steps on two SSH nodes', function () {
       assert.ok(noticed < 10_000, `noticed after ${noticed} ms`);
       await eventually('the node is back', async () => {
         const nodes = JSON.parse((await helix(driver, 'nodes', '--json')).stdout) as { name: string; state: string }[];
-        return nodes.find(({ name }) => name === 'ssh0')?.state === 'healthy';
+        const state = nodes.find(({ name }) => name === 'ssh0')?.state;
+        // The load of this machine is no part of the question.
+        return state === 'healthy' || state === 'degraded';
       });
     });
   });
