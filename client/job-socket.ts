@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AgentMessage } from '../contracts/agent.ts';
 import { type ErrorCode, errorCodes, HelixError } from '../contracts/error.ts';
 import type { JobEvent } from '../contracts/event.ts';
-import { type SocketMessage, socketMessageSchema } from '../contracts/socket.ts';
+import { type SocketMessage, socketMessageSchema, type SocketRequest } from '../contracts/socket.ts';
 import type { Http } from './http.ts';
 import { Retry } from './retry.ts';
 import type { WatchOptions } from './watch-job.ts';
@@ -66,7 +66,7 @@ export function openJobSocket(http: Http, jobId: string, options: WatchOptions):
       const id = String((told += 1));
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       waiting.set(id, { resolve, reject });
-      socket.send(JSON.stringify({ id, message }));
+      socket.send(JSON.stringify({ id, message } satisfies SocketRequest));
       await promise;
     },
   };
