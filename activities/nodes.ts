@@ -70,6 +70,34 @@ export function createNodeActivities({ database, pool, roster, allocator, regist
       return probed;
     },
 
+    /**
+     * Removes everything of Helix from a node's machine, after the steps there were handed back. Throws `usage.invalid` for the controller's own
+     * machine and `node.unreachable` when the node is not connected.
+     */
+    async purgeNode(name: string): Promise<{ left: string[] } | Elsewhere> {
+      const record = await known(name);
+      const other = elsewhere(record);
+      if (other) return other;
+      if (!record.ssh) {
+        throw new HelixError(
+          'usage.invalid',
+          `${name} is the controller's own machine, whose folder holds the fleet's data: it can be removed without --purge only`,
+        );
+      }
+      const node = connected(record);
+      const { cancellationSignal: signal } = Context.current();
+      roster.setLeaving(name, true);
+      try {
+        roster.handBack(name);
+        const patience = Date.now() + 30_000;
+        while (allocator.heldSteps(name) > 0 && Date.now() < patience) await sleep(50, undefined, { signal });
+        return { left: await node.purge() };
+      } catch (error) {
+        roster.setLeaving(name, false);
+        throw error;
+      }
+    },
+
     async removeNode(name: string): Promise<void> {
       const existed = await removeNode(database, name);
       await roster.remove(name);

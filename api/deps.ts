@@ -4,7 +4,7 @@ import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent, St
 import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
 import type { LocalModel, LocalModelDetails, PullEvent, RecommendationList } from '../contracts/local-model.ts';
-import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
+import type { NodeRecord, NodeRegistration, NodeRemoval, RemovedNode } from '../contracts/node.ts';
 import type { DrainRequest } from '../contracts/node-workflow.ts';
 import type { Database } from '../db/database.ts';
 
@@ -63,8 +63,8 @@ export interface NodeControl {
   add(registration: NodeRegistration): Promise<NodeRecord>;
   /** Connects and detects anew. Throws `node.not-found`, `node.unreachable`, `node.host-key`, `node.authentication`, `node.unsuitable`. */
   probe(name: string): Promise<NodeRecord>;
-  /** Throws `node.not-found`. */
-  remove(name: string): Promise<void>;
+  /** Throws `node.not-found`; a purge throws `node.unreachable` and `usage.invalid` too, and then nothing was removed. */
+  remove(name: string, removal: NodeRemoval): Promise<RemovedNode>;
   /** Keeps new steps off a node, and lets them on it again. Both throw `node.not-found`. */
   cordon(name: string, reason: string): Promise<void>;
   uncordon(name: string): Promise<void>;

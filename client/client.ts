@@ -24,7 +24,14 @@ import type { StoredAttachment } from '../contracts/attachment.ts';
 import { type ChatFork, type ChatMessage, type ChatUndo, publishedBranchSchema } from '../contracts/chat.ts';
 import type { JobEvent } from '../contracts/event.ts';
 import { type JobRequest, type JobView, jobViewSchema, type StepView } from '../contracts/job.ts';
-import { type NodeRecord, nodeRecordSchema, type NodeRegistration } from '../contracts/node.ts';
+import {
+  type NodeRecord,
+  nodeRecordSchema,
+  type NodeRegistration,
+  type NodeRemoval,
+  type RemovedNode,
+  removedNodeSchema,
+} from '../contracts/node.ts';
 import { type UsageQuery, type UsageReport, usageSchema } from '../contracts/usage.ts';
 import { uploadFile } from './attachments.ts';
 import { createLocalModelClient, type LocalModelClient } from './local-models.ts';
@@ -83,7 +90,8 @@ export interface HelixClient extends LocalModelClient, NodeClient {
   readUsage(query?: UsageQuery): Promise<UsageReport>;
   listNodes(): Promise<NodeRecord[]>;
   addNode(registration: NodeRegistration): Promise<NodeRecord>;
-  removeNode(name: string): Promise<void>;
+  /** A purge removes Helix from the machine too. */
+  removeNode(name: string, removal?: NodeRemoval): Promise<RemovedNode>;
   probeNode(name: string): Promise<NodeRecord>;
   /** Every capability class that steps have asked for, with who serves it. */
   listClasses(): Promise<ClassView[]>;
@@ -145,9 +153,10 @@ export function createClient(baseUrl: string): HelixClient {
     readUsage: (asked = {}) => http.json(usageSchema, `/usage${query(asked)}`),
     listNodes: async () => (await http.json(nodeListSchema, '/nodes')).nodes,
     addNode: (registration) => http.json(nodeRecordSchema, '/nodes', { method: 'POST', body: registration }),
-    removeNode: async (name) => {
-      await http.send(`/nodes/${encodeURIComponent(name)}`, { method: 'DELETE' });
-    },
+    removeNode: (name, { purge } = { purge: false }) =>
+      http.json(removedNodeSchema, `/nodes/${encodeURIComponent(name)}${query({ purge: String(purge) })}`, {
+        method: 'DELETE',
+      }),
     probeNode: (name) =>
       http.json(nodeRecordSchema, `/nodes/${encodeURIComponent(name)}/probe`, { method: 'POST', body: {} }),
     listClasses: async () => (await http.json(classListSchema, '/classes')).classes,

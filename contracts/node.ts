@@ -88,6 +88,15 @@ export const sshTargetSchema = sshAddressSchema.extend({
 });
 export type SshTarget = z.infer<typeof sshTargetSchema>;
 
+export interface NodeRemoval {
+  /** Remove Helix from the machine as well. */
+  purge: boolean;
+}
+
+/** What is left in the node's folder after a purge, because it is not Helix's. */
+export const removedNodeSchema = z.object({ left: z.array(z.string()) });
+export type RemovedNode = z.infer<typeof removedNodeSchema>;
+
 /** What a user says to add a node. */
 export const nodeRegistrationSchema = z.object({
   name: nodeNameSchema,

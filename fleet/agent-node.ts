@@ -67,6 +67,10 @@ export class AgentNode implements FleetNode {
     return openProgram(this.#options.link, this.name, program);
   }
 
+  purge(): Promise<string[]> {
+    return this.#options.link.use((connection) => connection.call<string[]>('purge'));
+  }
+
   async close(): Promise<void> {
     this.#options.link.close();
   }

@@ -66,6 +66,11 @@ export interface FleetNode {
   beat(): Promise<Beat>;
   /** Starts a program of Helix's own there, whose life ends with the connection. Rejects with `node.lost`. */
   openProgram(program: NodeProgram): Promise<RunningProgram>;
+  /**
+   * Ends what runs there and removes everything of Helix from the machine; the node is of no more use then. Returns what is left in its
+   * folder because it is not Helix's. Rejects with `node.lost` when it cannot be reached.
+   */
+  purge(): Promise<string[]>;
   /** Closes the connection; commands go on. Waiting calls reject with `node.lost`. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { getExternalWorkflowHandle } from '@temporalio/workflow';
 import type { createNodeActivities } from '../activities/nodes.ts';
 import { nodeWorkflowId } from '../contracts/derived.ts';
-import type { NodeRecord, NodeRegistration } from '../contracts/node.ts';
+import type { NodeRecord, NodeRegistration, NodeRemoval, RemovedNode } from '../contracts/node.ts';
 import { proxyActivities } from './activities.ts';
 import { removedSignal } from './node-messages.ts';
 import { onHolder } from './on-holder.ts';
@@ -29,11 +29,14 @@ export async function probeNode(name: string): Promise<NodeRecord> {
   return await onHolder((taskQueue) => nodesOn(taskQueue).probeNode(name));
 }
 
-/** Forgets a node; what runs there is ended by the node itself and runs again elsewhere. */
-export async function removeNode(name: string): Promise<void> {
+/** Forgets a node; what runs there is ended by the node itself and runs again elsewhere. A purge removes Helix from the machine too. */
+export async function removeNode(name: string, { purge }: NodeRemoval): Promise<RemovedNode> {
+  // Before it is forgotten: nobody would know the way to it afterwards.
+  const removed = purge ? await onHolder((taskQueue) => nodesOn(taskQueue).purgeNode(name)) : { left: [] };
   await nodesOn(fleetTaskQueue).removeNode(name);
   // Of a node that nobody ever told anything there may be none.
   await getExternalWorkflowHandle(nodeWorkflowId(name))
     .signal(removedSignal)
     .catch(() => undefined);
+  return removed;
 }

@@ -14,6 +14,7 @@ import { getNode, listNodes } from '../../db/nodes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { allowOnly } from '../middleware/not-found.ts';
 import { parseInput } from '../parse-input.ts';
+import { flagSchema } from '../query-flag.ts';
 
 const eventsQuerySchema = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
 
@@ -25,6 +26,8 @@ const metricsQuerySchema = z.object({
     .default(60),
   since: z.iso.datetime().optional(),
 });
+
+const removalQuerySchema = z.strictObject({ purge: flagSchema });
 
 export function nodeRoutes({ database, nodes }: ApiDeps): Router {
   const router = Router();
@@ -53,8 +56,8 @@ export function nodeRoutes({ database, nodes }: ApiDeps): Router {
       response.json(await known(request.params.name));
     })
     .delete(async (request, response) => {
-      await nodes.remove(parseInput(nodeNameSchema, request.params.name));
-      response.status(204).end();
+      const name = parseInput(nodeNameSchema, request.params.name);
+      response.json(await nodes.remove(name, parseInput(removalQuerySchema, request.query)));
     })
     .all(allowOnly('GET', 'DELETE'));
 

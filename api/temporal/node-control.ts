@@ -59,8 +59,11 @@ export function createNodeControl(client: Client, database: Database): NodeContr
       ),
     probe: (name) =>
       translated(name, workflow.execute<typeof probeNode>('probeNode', { ...options('probe', name), args: [name] })),
-    remove: (name) =>
-      translated(name, workflow.execute<typeof removeNode>('removeNode', { ...options('remove', name), args: [name] })),
+    remove: (name, removal) =>
+      translated(
+        name,
+        workflow.execute<typeof removeNode>('removeNode', { ...options('remove', name), args: [name, removal] }),
+      ),
     cordon: (name, reason) => tell(name, messages.cordonUpdate, [reason]),
     uncordon: (name) => tell(name, messages.uncordonUpdate, []),
     drain: (name, request) => tell(name, messages.drainUpdate, [request]),

@@ -45,12 +45,17 @@ export function configure(command: Command): void {
     .command('remove')
     .description('forget a node')
     .argument('<name>')
+    .option('--purge', 'remove Helix from its machine too: programs, caches, and what runs there')
     .action(async (name: string, _options: unknown, self: Command) => {
-      const options = self.optsWithGlobals<JsonOptions>();
+      const options = self.optsWithGlobals<JsonOptions & { purge?: boolean }>();
       const client = await connect(options);
-      await client.removeNode(name);
-      if (options.json) printJson({ name, action: 'remove' });
-      else process.stdout.write(`${name} is no longer a node\n`);
+      const purge = options.purge === true;
+      const { left } = await client.removeNode(name, { purge });
+      if (options.json) return printJson({ name, action: 'remove', ...(purge ? { left } : {}) });
+      process.stdout.write(`${name} is no longer a node${purge ? ', and Helix is gone from its machine' : ''}\n`);
+      if (left.length > 0) {
+        process.stderr.write(`note: not Helix's and left in its folder: ${left.map(cleanLine).join(', ')}\n`);
+      }
     });
 }
 

@@ -29,6 +29,7 @@ import type {
   Tenure,
 } from './protocol.ts';
 import { examineMachine } from './examine.ts';
+import { purge } from './purge.ts';
 import { freeSlot, readOwner, writeOwner } from './owner.ts';
 import { Sampler } from './sample.ts';
 import { Slots } from './slots.ts';
@@ -50,6 +51,7 @@ export class AgentService {
   #name = 'this node';
   #tenure: Tenure | undefined;
   #beats = 0;
+  #isPurged = false;
 
   constructor(options: ServeOptions) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class AgentService {
     const handlers: Record<string, RpcHandler> = {
       configure: (request: ConfigureRequest) => this.#configure(request),
       probe: () => this.#probe(),
+      purge: () => this.#purge(),
       ping: (request: PingRequest) => this.#ping(request),
       examine: async () => examineMachine(this.#layout, await this.#ensureLogin()),
       execute: (request: ExecuteRequest, channel) => this.#execute(request, channel),
@@ -126,8 +129,15 @@ export class AgentService {
     writeFileSync(join(this.#layout.execution(executionId), 'lease'), `${process.pid}.${this.#beats}\n`);
   }
 
+  /** Nothing is taken on any more: it would bring back what was removed. */
+  async #purge(): Promise<string[]> {
+    this.#isPurged = true;
+    return purge(this.#layout, this.#options.timing.graceSeconds * 1000);
+  }
+
   async #execute(request: ExecuteRequest, channel: RpcChannel): Promise<ExecutionOutcome> {
     const { executionId, spec } = request;
+    if (this.#isPurged) throw new HelixError('node.lost', `Helix was removed from ${this.#name}`);
     const known = existsSync(this.#layout.execution(executionId));
     if (!known && request.attachOnly) {
       throw new HelixError('step.not-found', `${this.#name} knows no execution ${executionId}`);

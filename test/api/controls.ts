@@ -129,8 +129,9 @@ export function recordedNodes(database: Database): NodeControl {
       if (!node) throw new HelixError('node.not-found', `there is no node "${name}"`);
       return node;
     },
-    async remove(name) {
+    async remove(name, { purge }) {
       if (!(await removeNode(database, name))) throw new HelixError('node.not-found', `there is no node "${name}"`);
+      return { left: purge ? ['of-somebody-else'] : [] };
     },
     cordon: (name, reason) => hold(name, { kind: 'cordoned', reason }),
     uncordon: (name) => hold(name, null),

@@ -26,7 +26,9 @@ describe('helix nodes', function () {
         assert.deepEqual(JSON.parse((await nodes(...list)).stdout), [record]);
       assert.match((await nodes()).stdout, /big +healthy +0\/7 +linux-x64 .*me@192\.0\.2\.7:2222/);
       assert.equal((await nodes('probe', 'big')).code, 0);
-      assert.equal((await nodes('remove', 'big')).code, 0);
+      const removed = await nodes('remove', 'big', '--purge');
+      assert.equal(removed.stdout, 'big is no longer a node, and Helix is gone from its machine\n');
+      assert.equal(removed.stderr, "note: not Helix's and left in its folder: of-somebody-else\n");
       const again = await nodes('remove', 'big');
       assert.deepEqual([again.code, /no node "big"/.test(again.stderr)], [2, true]);
     }));

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { hasCode, type Layout, readIfThere } from './layout.ts';
+import { endProcesses } from './process-tree.ts';
+
+/** All that Helix keeps in its folder on a node. What else lies there is somebody else's. */
+const own = ['executions', 'projects', 'layers', 'tenures', 'bin'];
+
+/**
+ * Ends what runs and removes everything that Helix has brought to the machine or made there. Returns what is left in the node's folder because
+ * it is not Helix's; the folder itself goes when nothing is.
+ */
+export async function purge(layout: Layout, graceMs: number): Promise<string[]> {
+  const executions = await readdir(layout.executions).catch(() => []);
+  await Promise.all(
+    executions.flatMap((id) =>
+      [undefined, ...leadersOf(layout, id)].map((leader) => endProcesses(id, leader, graceMs)),
+    ),
+  );
+  for (const name of own) await removeTree(join(layout.root, name));
+  try {
+    await rmdir(layout.root);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    return await readdir(layout.root);
+  }
+  return [];
+}
+
+/** The processes that lead the groups of commands which have not ended: where there is no /proc, all that can be found. */
+function leadersOf(layout: Layout, id: string): number[] {
+  const folder = layout.execution(id);
+  return readdirSync(folder)
+    .filter((name) => name.startsWith('run-') && !existsSync(join(folder, name, 'exit')))
+    .map((name) => Number.parseInt(readIfThere(join(folder, name, 'pid')) ?? '', 10))
+    .filter((pid) => pid > 1);
+}
+
+/** Caches of some tools (Go's modules) are made of folders that cannot be written. */
+async function removeTree(path: string): Promise<void> {
+  const options = { recursive: true, force: true, maxRetries: 3 };
+  try {
+    await rm(path, options);
+  } catch (error) {
+    if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', path]);
+    await rm(path, options);
+  }
+}
