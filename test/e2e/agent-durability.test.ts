@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { loadConfig } from '../../config/load.ts';
+import type { JobEventData } from '../../contracts/event.ts';
+import { anyFreePort } from '../../infra/embedded/ports.ts';
 import { readStackState } from '../../infra/embedded/stack.ts';
+import { withAnthropicServer } from '../support/anthropic-server.ts';
+import { withDatabase } from '../support/postgres.ts';
 import { makeRepository } from '../support/projects.ts';
-import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
-import { eventually, type Stack, startStack } from '../support/stack.ts';
+import { Roles } from '../support/roles.ts';
+import { type ModelMove } from '../support/scripted-model.ts';
+import { execute, root, type Stack, startStack, succeed } from '../support/stack.ts';
+import { sharedTemporal } from '../support/temporal.ts';
 
 /** As long as the outputs of tools usually are. */
 const outputBytes = 5_000;
+
+const kills = 50;
 
 describe('a long turn of an agent', function () {
   this.timeout(900_000);
@@ -27,27 +31,26 @@ describe('a long turn of an agent', function () {
     dir = await mkdtemp(join(tmpdir(), 'helix-agent-durability-'));
   });
 
-  afterEach(() => rm(dir, { recursive: true, force: true }));
+  afterEach(() => rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
 
-  /** Every third call appends to a file, the others read 5 KB of it. */
-  function work(calls: number): (asked: { answers: number }) => ModelMove {
-    return ({ answers }) => {
-      if (answers >= calls) return 'done';
-      if (answers % 3 > 0) return [{ tool: 'read', args: { path: `file-${answers % 7}.txt` } }];
-      return [
-        {
-          tool: 'edit',
-          args: {
-            path: 'log.txt',
-            oldText: `after ${last(answers)}\n`,
-            newText: `after ${last(answers)}\nafter ${answers}\n`,
-          },
-        },
-      ];
-    };
+  /** Every third call appends to a file, a few run a command, the others read 5 KB. */
+  function work(call: number): ModelMove {
+    if (call % 30 === 1) return [{ tool: 'run', args: { command: 'wc -l log.txt' } }];
+    if (call % 3 > 0) return [{ tool: 'read', args: { path: `file-${call % 7}.txt` } }];
+    const last = call === 0 ? 'nothing' : call - 3;
+    return [
+      {
+        tool: 'edit',
+        args: { path: 'log.txt', oldText: `after ${last}\n`, newText: `after ${last}\nafter ${call}\n` },
+      },
+    ];
   }
 
-  const last = (answers: number): string => (answers === 0 ? 'nothing' : String(answers - 3));
+  /** `log.txt` when the agent has made so many calls. */
+  function logAfter(calls: number): string {
+    const edits = Array.from({ length: Math.ceil(calls / 3) }, (_, index) => `after ${index * 3}\n`);
+    return `after nothing\n${edits.join('')}`;
+  }
 
   function sources(): Promise<string> {
     return makeRepository(join(dir, 'repository'), {
@@ -62,62 +65,101 @@ describe('a long turn of an agent', function () {
     });
   }
 
-  async function withStack<T>(
-    script: (asked: { answers: number }) => ModelMove,
-    use: (stack: Stack, model: ScriptedModel, repository: string) => Promise<T>,
-  ): Promise<T> {
+  const jobIdIn = (started: { stdout: string; stderr: string }): string =>
+    /job-[a-z0-9]{12}/.exec(started.stdout)?.[0] ?? assert.fail(started.stderr);
+
+  it(`goes on through ${kills} kills of its workers: no answer is asked for twice, the same files come out`, async () => {
     const repository = await sources();
-    return await withScriptedModel(script, async (model) => {
-      const stack = await startStack({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: model.url });
-      try {
-        return await use(stack, model, repository);
-      } finally {
-        await stack.down();
-      }
-    });
-  }
-
-  async function detached(stack: Stack, repository: string): Promise<string> {
-    const { stdout, stderr } = await stack.helix(['run', '--detach', 'x', '--repo', repository, '--modes', 'building']);
-    return /job-[a-z0-9]{12}/.exec(stdout)?.[0] ?? assert.fail(stderr);
-  }
-
-  it('goes on after kill -9 of Helix, again and again: no answer is asked for twice, the same files come out', async () => {
-    const calls = 150;
-    const asked = new Map<number, number>();
-    const script = work(calls);
-    const counting = (now: { answers: number }): ModelMove => {
-      asked.set(now.answers, (asked.get(now.answers) ?? 0) + 1);
-      return script(now);
+    /** By the idempotency key of a call, in the order in which they were first made. */
+    const journal = new Map<string, { move: ModelMove; sent: number[] }>();
+    const killed: { at: number; what: string }[] = [];
+    let open = 0;
+    const isCut = (): boolean => [...journal.values()].some(({ sent }) => sent.length > 1);
+    const isEnough = (): boolean => killed.length >= kills && isCut();
+    const answer = async ({ key }: { key: string }): Promise<ModelMove> => {
+      const known = journal.get(key) ?? { move: isEnough() ? 'done' : work(journal.size), sent: [] };
+      journal.set(key, known);
+      known.sent.push(Date.now());
+      open += 1;
+      await sleep(300);
+      open -= 1;
+      return known.move;
     };
-    await withStack(counting, async (stack, _model, repository) => {
-      const jobId = await detached(stack, repository);
-      let kills = 0;
-      let seed = 3;
-      const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
-      let progress = 0;
-      while (asked.size <= calls && kills < 10) {
-        // Not again before it has come any further.
-        await eventually('progress', async () => asked.size > progress, 60_000);
-        progress = asked.size;
-        await sleep(200 + random() * 1_500);
-        const pid = (await stack.status()).find(({ name }) => name === 'helix')?.pid;
-        if (!pid) continue;
-        process.kill(pid, 'SIGKILL');
-        kills += 1;
-      }
-      const { code, stdout } = await stack.helix(['watch', jobId]);
-      assert.equal(code, 0, stdout);
-      assert.ok(kills >= 5, `only ${kills} kills hit the turn`);
-      const repeated = [...asked.values()].reduce((sum, times) => sum + times - 1, 0);
-      assert.ok(repeated <= kills, `${repeated} calls were made again after ${kills} kills`);
-      const { stdout: diff } = await stack.helix(['diff', jobId]);
-      const lines = diff.split('\n').filter((line) => line.startsWith('+after'));
-      assert.deepEqual(
-        lines,
-        Array.from({ length: calls / 3 }, (_, index) => `+after ${index * 3}`),
-      );
-    });
+    await withAnthropicServer(answer, (modelUrl) =>
+      withDatabase(async (databaseUrl) => {
+        const env = {
+          ...process.env,
+          HELIX_HOME: join(dir, 'home'),
+          DATABASE_URL: databaseUrl,
+          TEMPORAL_ADDRESS: (await sharedTemporal()).address,
+          HELIX_API_PORT: String(await anyFreePort()),
+          ANTHROPIC_API_KEY: 'key',
+          ANTHROPIC_BASE_URL: modelUrl,
+        };
+        const roles = await Roles.start(env, { orchestrator: 2, integrations: 2 });
+        const helix = (...args: string[]) => execute(join(root, 'helix'), ['--api', roles.apiUrl, ...args], { env });
+        try {
+          const jobId = jobIdIn(await helix('run', '--detach', 'x', '--repo', repository, '--modes', 'building'));
+          let seed = 3;
+          const below = (limit: number): number => (seed = (seed * 48_271) % 2_147_483_647) % limit;
+          const workers = ['integrations', 'integrations', 'orchestrator', 'orchestrator', 'node-pool'] as const;
+          while (journal.size === 0) await sleep(50);
+          // Whatever the workers are at. More than enough only while no call was hit.
+          while (!isEnough() && killed.length < 4 * kills) {
+            await sleep(1_000 + below(2_500));
+            const role = workers[below(workers.length)]!;
+            // Rather in the middle of a call than while everybody waits for the last death to be noticed.
+            for (let waits = 0; role === 'integrations' && open === 0 && waits < 30; waits += 1) await sleep(50);
+            // One that is still starting does no work that could be lost.
+            const atWork = roles.atWork(role);
+            const copy = atWork[below(2) % atWork.length];
+            if (copy === undefined) continue;
+            roles.kill(role, copy);
+            killed.push({ at: Date.now(), what: `${role} ${copy}` });
+          }
+          const { code, stdout } = await helix('watch', jobId);
+          assert.equal(code, 0, stdout.slice(-2_000));
+
+          const resent = [...journal.values()].flatMap(({ sent }) =>
+            sent.slice(1).map((at, index) => [sent[index]!, at] as const),
+          );
+          for (const [from, to] of resent)
+            assert.ok(
+              killed.some(({ at }) => at >= from && at <= to),
+              'a call is made again after a kill alone',
+            );
+          assert.ok(
+            resent.length <= killed.length,
+            `${resent.length} calls were made again after ${killed.length} kills`,
+          );
+          const events = await eventsOf(roles.apiUrl, jobId);
+          const answered = events.flatMap(({ data, at }) =>
+            data.type === 'model.answered' ? [{ ...data, at: Date.parse(at) }] : [],
+          );
+          assert.deepEqual(
+            answered.map(({ callId }) => callId),
+            [...journal.keys()],
+            'every call is answered once, in order',
+          );
+          for (const { callId, at } of answered)
+            assert.ok(
+              journal.get(callId)!.sent.every((sent) => sent <= at),
+              'a finished call is not made again',
+            );
+
+          const calls = journal.size - 1;
+          const changed = await succeed('git', ['-C', repository, 'diff', '--name-only', 'main', `helix/${jobId}`]);
+          assert.equal(changed, 'log.txt\n');
+          const log = await succeed('git', ['-C', repository, 'show', `helix/${jobId}:log.txt`]);
+          assert.equal(log, logAfter(calls));
+          console.log(
+            `      ${killed.length} kills in a turn of ${calls} tool calls, ${resent.length} calls of the model made again`,
+          );
+        } finally {
+          await roles.stop();
+        }
+      }),
+    );
   });
 
   it('makes 1,000 tool calls: its history stays small and grows evenly, and the process that does it does not grow', async () => {
@@ -126,18 +168,18 @@ describe('a long turn of an agent', function () {
     let pid = 0;
     const memory: number[] = [];
     const prompts: number[] = [];
-    const script = work(calls);
-    const onCall = (promptBytes: number): ModelMove => {
-      prompts.push(promptBytes);
+    const answer = ({ bytes }: { bytes: number }): ModelMove => {
+      prompts.push(bytes);
       if (answered % 100 === 50 && pid) memory.push(residentMegabytes(pid));
-      return script({ answers: answered++ });
+      answered += 1;
+      return answered > calls ? 'done' : work(answered - 1);
     };
     const repository = await sources();
-    await withAnthropic(onCall, async (url) => {
+    await withAnthropicServer(answer, async (url) => {
       const stack = await startStack({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: url });
       try {
         pid = (await stack.status()).find(({ name }) => name === 'helix')!.pid!;
-        const jobId = await detached(stack, repository);
+        const jobId = jobIdIn(await stack.helix(['run', '--detach', 'x', '--repo', repository, '--modes', 'building']));
         const { code, stdout } = await stack.helix(['watch', jobId]);
         assert.equal(code, 0, stdout.slice(-2_000));
         assert.equal(answered, calls + 1);
@@ -152,7 +194,7 @@ describe('a long turn of an agent', function () {
         const [settled, end] = [memory[4]!, memory.at(-1)!];
         assert.ok(end < settled * 1.35, `${settled} MB grew to ${end} MB: ${memory.join(', ')}`);
         console.log(
-          `      ${Math.round(bytes / calls)} bytes of history per tool call, prompts up to ${Math.max(...prompts)} bytes, MB: ${memory.join(', ')}`,
+          `      per tool call ${Math.round(bytes / calls)} bytes and ${(events.length / calls).toFixed(1)} events of history, prompts up to ${Math.max(...prompts)} bytes, MB: ${memory.join(', ')}`,
         );
       } finally {
         await stack.down();
@@ -173,57 +215,14 @@ describe('a long turn of an agent', function () {
   }
 });
 
-/** The Messages API as a stream, without more: a scripted server that keeps every prompt of a long conversation would outgrow the test. */
-async function withAnthropic<T>(
-  onCall: (promptBytes: number) => ModelMove,
-  use: (url: string) => Promise<T>,
-): Promise<T> {
-  const server = createServer((request, response) => {
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    request.on('end', () => {
-      if (request.method !== 'POST') return response.writeHead(404).end('{}');
-      const move = onCall(bytes);
-      const block =
-        typeof move === 'string'
-          ? { start: { type: 'text', text: '' }, delta: { type: 'text_delta', text: move } }
-          : toolUse((move as { tool: string; args: unknown }[])[0]!);
-      const usage = { input_tokens: Math.ceil(bytes / 4), output_tokens: 20 };
-      const events = [
-        {
-          type: 'message_start',
-          message: { id: 'm', type: 'message', role: 'assistant', model: 'm', content: [], usage },
-        },
-        { type: 'content_block_start', index: 0, content_block: block.start },
-        { type: 'content_block_delta', index: 0, delta: block.delta },
-        { type: 'content_block_stop', index: 0 },
-        {
-          type: 'message_delta',
-          delta: { stop_reason: typeof move === 'string' ? 'end_turn' : 'tool_use', stop_sequence: null },
-          usage,
-        },
-        { type: 'message_stop' },
-      ];
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      return response.end(events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join(''));
-    });
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  try {
-    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  } finally {
-    server.closeAllConnections();
-    await promisify(server.close.bind(server))();
+async function eventsOf(apiUrl: string, jobId: string): Promise<{ at: string; data: JobEventData }[]> {
+  const all: { seq: number; at: string; data: JobEventData }[] = [];
+  for (;;) {
+    const answer = await fetch(`${apiUrl}/v1/jobs/${jobId}/events?limit=1000&after=${all.at(-1)?.seq ?? 0}`);
+    const { events } = (await answer.json()) as { events: typeof all };
+    if (events.length === 0) return all;
+    all.push(...events);
   }
-}
-
-let toolUses = 0;
-
-function toolUse({ tool, args }: { tool: string; args: unknown }): { start: object; delta: object } {
-  return {
-    start: { type: 'tool_use', id: `toolu_${(toolUses += 1)}`, name: tool, input: {} },
-    delta: { type: 'input_json_delta', partial_json: JSON.stringify(args) },
-  };
 }
 
 function residentMegabytes(pid: number): number {
