@@ -89,6 +89,7 @@ export interface HelixClient extends LocalModelClient, NodeClient {
   /** What calls of language models took, by model unless told otherwise. */
   readUsage(query?: UsageQuery): Promise<UsageReport>;
   listNodes(): Promise<NodeRecord[]>;
+  getNode(name: string): Promise<NodeRecord>;
   addNode(registration: NodeRegistration): Promise<NodeRecord>;
   /** A purge removes Helix from the machine too. */
   removeNode(name: string, removal?: NodeRemoval): Promise<RemovedNode>;
@@ -152,6 +153,7 @@ export function createClient(baseUrl: string): HelixClient {
     readArtifact: (jobId, name) => bytes(`${job(jobId)}/artifacts/${encodeURIComponent(name)}`),
     readUsage: (asked = {}) => http.json(usageSchema, `/usage${query(asked)}`),
     listNodes: async () => (await http.json(nodeListSchema, '/nodes')).nodes,
+    getNode: (name) => http.json(nodeRecordSchema, `/nodes/${encodeURIComponent(name)}`),
     addNode: (registration) => http.json(nodeRecordSchema, '/nodes', { method: 'POST', body: registration }),
     removeNode: (name, { purge } = { purge: false }) =>
       http.json(removedNodeSchema, `/nodes/${encodeURIComponent(name)}${query({ purge: String(purge) })}`, {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { NodeRecord } from '../../contracts/node.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
 import { addLifecycleCommands } from '../node/lifecycle.ts';
+import { describeFacts } from '../node/describe-facts.ts';
 import { addImportCommand } from '../node/import-command.ts';
 import { addNodeOptions, buildRegistration, type NodeOptions } from '../node/registration.ts';
 import { warnOfSharedMachines } from '../node/shared-machines.ts';
@@ -30,13 +31,22 @@ export function configure(command: Command): void {
   addImportCommand(command);
 
   command
+    .command('show')
+    .description('show what a node has')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<JsonOptions>();
+      show(await (await connect(options)).getNode(name), options, true);
+    });
+
+  command
     .command('probe')
     .description('connect to a node and detect anew what it has')
     .argument('<name>')
     .action(async (name: string, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<JsonOptions>();
       const client = await connect(options);
-      show(await client.probeNode(name), options);
+      show(await client.probeNode(name), options, true);
     });
 
   addLifecycleCommands(command);
@@ -70,9 +80,9 @@ async function list(_options: unknown, self: Command): Promise<void> {
     );
 }
 
-function show(node: NodeRecord, { json }: JsonOptions): void {
+function show(node: NodeRecord, { json }: JsonOptions, withFacts = false): void {
   if (json) printJson(node);
-  else process.stdout.write(describeNodes([node]));
+  else process.stdout.write(`${describeNodes([node])}${withFacts ? describeFacts(node.facts) : ''}`);
 }
 
 function describeNodes(nodes: readonly NodeRecord[]): string {

@@ -26,6 +26,10 @@ describe('helix nodes', function () {
         assert.deepEqual(JSON.parse((await nodes(...list)).stdout), [record]);
       assert.match((await nodes()).stdout, /big +healthy +0\/7 +linux-x64 .*me@192\.0\.2\.7:2222/);
       assert.equal((await nodes('probe', 'big')).code, 0);
+      const shown = await nodes('show', 'big');
+      assert.match(shown.stdout, /^ {2}processor +2 x x64$/m);
+      assert.match(shown.stdout, /^ {2}disk +8 GiB free$/m);
+      assert.match(shown.stdout, /^ {2}tools +git 2\.39\.5$/m);
       const removed = await nodes('remove', 'big', '--purge');
       assert.equal(removed.stdout, 'big is no longer a node, and Helix is gone from its machine\n');
       assert.equal(removed.stderr, "note: not Helix's and left in its folder: of-somebody-else\n");
