@@ -35,7 +35,7 @@ export interface LinkTiming {
 }
 
 export const defaultLinkTiming: LinkTiming = {
-  pingMs: 2000,
+  pingMs: 2500,
   sampleMs: 5000,
   pingTimeoutMs: 5000,
   patienceMs: 10_000,

@@ -8,6 +8,9 @@ import { watchdogScript } from './scripts.ts';
 import { AgentService } from './service.ts';
 import { defaultTiming, type AgentTiming } from './timing.ts';
 
+/** While nothing runs the watchdog looks that much less often. */
+const napPolls = 4;
+
 /** `serve --root DIR [--timing JSON]`: answers calls on stdin and stdout until stdin closes; commands go on without it. */
 function main(): void {
   const { values, positionals } = parseArgs({
@@ -24,21 +27,33 @@ function main(): void {
 
 function serve(root: string, timing: AgentTiming): void {
   const service = new AgentService({ root, timing });
-  startWatchdog(root, timing);
+  const endWatchdog = startWatchdog(root, timing);
   process.stdout.write(readyLine);
   const handlers = { ...service.handlers(), ...new Programs(root).handlers() };
   const connection = new RpcConnection(process.stdin, process.stdout, handlers);
-  connection.onClose(() => process.exit(0));
+  connection.onClose(() => {
+    if (service.isIdle()) endWatchdog();
+    process.exit(0);
+  });
   // The hang-up of a lost terminal or connection comes as the end of stdin as well.
   process.on('SIGHUP', () => process.exit(0));
   void cleanUp(root).catch(() => {});
 }
 
-/** In a session of its own, before the first command, so that no command is ever without one. */
-function startWatchdog(root: string, { pollSeconds, graceSeconds }: AgentTiming): void {
+/** In a session of its own, before the first command, so that no command is ever without one. Returns what ends it. */
+function startWatchdog(root: string, { pollSeconds, graceSeconds }: AgentTiming): () => void {
   const grace = Math.ceil(graceSeconds / pollSeconds);
-  const parameters = ['-c', watchdogScript, 'sh', root, String(process.pid), String(pollSeconds), String(grace)];
-  spawn('/bin/sh', parameters, { detached: true, stdio: 'ignore', cwd: '/' }).unref();
+  const numbers = [process.pid, pollSeconds, grace, napPolls * pollSeconds].map(String);
+  const parameters = ['-c', watchdogScript, 'sh', root, ...numbers];
+  const watchdog = spawn('/bin/sh', parameters, { detached: true, stdio: 'ignore', cwd: '/' });
+  watchdog.unref();
+  return () => {
+    try {
+      if (watchdog.pid !== undefined) process.kill(-watchdog.pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  };
 }
 
 main();

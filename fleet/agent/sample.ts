@@ -31,7 +31,7 @@ export class Sampler {
       memoryFree: Math.min(freemem(), process.availableMemory?.() ?? Infinity),
       diskFree: disk.bavail * disk.bsize,
       diskTotal: disk.blocks * disk.bsize,
-      running: this.#running(),
+      running: this.running(),
     };
   }
 
@@ -46,7 +46,8 @@ export class Sampler {
     return this.#cpu;
   }
 
-  #running(): string[] {
+  /** Executions that have not ended. */
+  running(): string[] {
     return readdirSync(this.#layout.executions).filter(
       (id) => !id.startsWith(removedPrefix) && !existsSync(join(this.#layout.execution(id), 'result.json')),
     );

@@ -16,14 +16,15 @@ echo $? > "$1/exit"
 `;
 
 /**
- * Watches over the runs below a root when no agent does: `sh -c WATCHDOG sh ROOT AGENT-PID POLL-SECONDS GRACE-POLLS`.
+ * Watches over the runs below a root when no agent does: `sh -c WATCHDOG sh ROOT AGENT-PID POLL-SECONDS GRACE-POLLS NAP-SECONDS`, with
+ * a nap between two looks while nothing runs, since most of what an idle node costs is starting `sleep`.
  *
  * One watcher per run counts polls since the lease file last changed and since the start, and ends the run's processes with the
  * reason in `end`. It leaves when the agent is gone and nothing runs any more. On Linux a process is only ever signalled when its
  * environment carries the execution's marker, because process ids are used again after a reboot.
  */
 export const watchdogScript = `
-root=$1 agent=$2 interval=$3 grace=$4
+root=$1 agent=$2 interval=$3 grace=$4 nap=$5
 
 marked() {
   [ -d /proc/self ] || { kill -0 "$pid" && echo "$pid"; return; }
@@ -84,7 +85,6 @@ while :; do
     watch "$run" &
     echo $! > "$run/watcher"
   done
-  [ -n "$active" ] || kill -0 "$agent" || exit 0
-  sleep "$interval"
+  if [ -n "$active" ]; then sleep "$interval"; else kill -0 "$agent" || exit 0; sleep "$nap"; fi
 done
 `;

@@ -83,6 +83,11 @@ export class AgentService {
     return Object.fromEntries(entries);
   }
 
+  /** Whether nothing runs on this node, whoever has asked for it. */
+  isIdle(): boolean {
+    return this.#sampler.running().length === 0;
+  }
+
   async #configure({ name, tenure }: ConfigureRequest): Promise<void> {
     this.#name = name;
     this.#tenure = tenure;

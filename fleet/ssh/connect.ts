@@ -150,8 +150,9 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
       ...(sock ? { sock } : { host, port }),
       username: user,
       readyTimeout: readyTimeoutMs,
-      keepaliveInterval: 1000,
-      keepaliveCountMax: 3,
+      // The agent is asked more often; this is for what comes before it.
+      keepaliveInterval: 4000,
+      keepaliveCountMax: 2,
       authHandler: [...methods],
       algorithms: {
         serverHostKey: serverHostKey as NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']>,

@@ -63,7 +63,7 @@ describe('the life of nodes', function () {
       const again = await fleet.startJob(repository);
       assert.equal(await ended(client, again), 'succeeded');
       const where = (await client.listSteps(again)).filter(({ taskId }) => taskId.startsWith('test'));
-      assert.deepEqual([...new Set(where.map(({ node }) => node))].sort(), ['m0', 'm1'], 'it gets steps again');
+      assert.deepEqual(new Set(where.map(({ node }) => node)), new Set(['m0', 'm1']), 'it gets steps again');
     }));
 
   it('a drained node lets steps end or hands them back at the limit, and a cordoned one takes none', () =>

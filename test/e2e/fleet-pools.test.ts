@@ -47,7 +47,10 @@ describe('several node-pools that share a fleet', function () {
       assert.deepEqual([await ended(client, four), await ended(client, two)], ['succeeded', 'succeeded']);
       assert.deepEqual(
         await lines(marks),
-        [...'abcdefghijk'].flatMap((name) => [`end ${name}`, `start ${name}`]).sort(),
+        'abcdefghijk'
+          .split('')
+          .flatMap((name) => [`end ${name}`, `start ${name}`])
+          .sort(),
       );
     }));
 });
