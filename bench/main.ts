@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<BenchRow[]>> = {
   rerun: async () => (await import('./cached-rerun.ts')).benchCachedRerun(),
   cli: async () => (await import('./cli-start.ts')).benchCliStart(),
   map: async () => (await import('./repository-map.ts')).benchRepositoryMap(),
+  agent: async () => (await import('./agent-turn.ts')).benchAgentTurn(),
   models: async () => (await import('./model-call.ts')).benchModelCall(),
   footprint: async () => (await import('./footprint.ts')).benchFootprint(),
 };
