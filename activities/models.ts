@@ -6,6 +6,7 @@ import { addUserText } from '../agent/user-message.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { StepLogs } from '../blobs/step-logs.ts';
 import type { Spending } from '../contracts/agent.ts';
+import { nodeOfModel } from '../contracts/derived.ts';
 import { HelixError } from '../contracts/error.ts';
 import { type LlmRequest, llmRequestSchema, type LlmResponse, type ModelInfo, type Usage } from '../contracts/llm.ts';
 import type { AgentSpec, ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
@@ -27,6 +28,8 @@ import { StreamLog } from './stream-log.ts';
 
 export interface ModelDeps {
   pool: ProviderPool;
+  /** Who answers, where it is not the pool's provider. */
+  provider?: LlmProvider;
   database: Database;
   blobs: BlobStore;
   logs: StepLogs;
@@ -83,14 +86,17 @@ class ModelCall {
     if (known?.result) return known.result;
     const lost = { usd: known?.sentUsd ?? 0, tokens: known?.sentTokens ?? 0 };
     const name = parseModelName(input.model);
-    const provider = await pool.get(name.provider);
+    const provider = this.deps.provider ?? (await pool.get(name.provider));
     const model = modelInfo(name.provider, name.model);
     const made = await this.request(name.model, model);
     if ('kind' in made) return { ...made, spent: spentOn(lost) };
     const { request, entries } = made;
     const bound = this.bound(request, entries, model, lost);
     if (typeof bound === 'string') return { kind: 'budget', reason: bound, spent: spentOn(lost) };
-    const gate = new ProviderGate(database, name.provider, pool.tokensPerMinute(name.provider));
+    const node = nodeOfModel(input.model);
+    // A node that is away says nothing of the others.
+    const gated = node === undefined ? name.provider : `${name.provider}@${node}`;
+    const gate = new ProviderGate(database, gated, pool.tokensPerMinute(name.provider));
     const paid = this.attempt === 1 ? input.paid : undefined;
     const turn = await gate.takeTurn(estimatorOf(input.model).request(request), paid);
     if (turn) return { kind: 'wait', ...turn, isLong: false, spent: spentOn(lost) };

@@ -3,7 +3,7 @@ import type { AgentMessage } from '../contracts/agent.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent, StartedJob } from '../contracts/api.ts';
 import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
-import type { LocalModel, LocalModelDetails, PullEvent, RecommendationList } from '../contracts/local-model.ts';
+import type { LocalModelDetails, LocalModelList, PullEvent, RecommendationList } from '../contracts/local-model.ts';
 import type { NodeRecord, NodeRegistration, NodeRemoval, RemovedNode } from '../contracts/node.ts';
 import type { DrainRequest } from '../contracts/node-workflow.ts';
 import type { Database } from '../db/database.ts';
@@ -47,15 +47,18 @@ export interface ModelControl {
   login(request: LoginRequest, signal: AbortSignal): AsyncIterable<LoginEvent>;
 }
 
-/** Models on the user's own machines. Names are those of the store, or `ollama/NAME`; they throw `llm.model-not-found`. */
+/**
+ * Models on the user's own machines, the controller and its nodes. Names are those of the stores, with `@NODE` behind them or not, or `ollama/NAME`; they
+ * throw `llm.model-not-found`, and `usage.invalid` where several nodes have it and none is named. An unknown node is `node.not-found`.
+ */
 export interface LocalModelControl {
-  list(): Promise<LocalModel[]>;
-  /** For this machine when no node is given. */
-  recommend(node?: NodeRecord): Promise<RecommendationList>;
-  /** The signal ends it, and the next pull goes on from there. */
-  pull(source: string, signal: AbortSignal): AsyncIterable<PullEvent>;
-  remove(name: string): Promise<void>;
-  info(name: string): Promise<LocalModelDetails>;
+  list(): Promise<LocalModelList>;
+  /** For all machines when no node is named. */
+  recommend(node?: string): Promise<RecommendationList>;
+  /** To the node that suits best when none is named. The signal ends it, and the next pull goes on from there. */
+  pull(source: string, node: string | undefined, signal: AbortSignal): AsyncIterable<PullEvent>;
+  remove(name: string, node?: string): Promise<void>;
+  info(name: string, node?: string): Promise<LocalModelDetails>;
 }
 
 export interface NodeControl {

@@ -1,7 +1,7 @@
 import {
-  type LocalModel,
   type LocalModelDetails,
   localModelDetailsSchema,
+  type LocalModelList,
   localModelListSchema,
   type PullEvent,
   pullEventSchema,
@@ -13,29 +13,26 @@ import { postForLines } from './post-for-lines.ts';
 
 /** The part of the API that is about models on the user's own machines. */
 export interface LocalModelClient {
-  listLocalModels(): Promise<LocalModel[]>;
-  /** For the machine that the API runs on when no node is named. */
+  listLocalModels(): Promise<LocalModelList>;
+  /** For all machines when no node is named. */
   recommendModels(node?: string): Promise<RecommendationList>;
-  /** Throws what went wrong. Aborting it leaves a part that the next pull goes on from. */
-  pullModel(source: string, options?: { signal?: AbortSignal }): AsyncGenerator<PullEvent>;
-  removeLocalModel(name: string): Promise<void>;
-  localModelInfo(name: string): Promise<LocalModelDetails>;
+  /** To the node that suits best when none is named. Throws what went wrong. Aborting it leaves a part that the next pull goes on from. */
+  pullModel(source: string, options?: { signal?: AbortSignal; node?: string | undefined }): AsyncGenerator<PullEvent>;
+  removeLocalModel(name: string, node?: string): Promise<void>;
+  localModelInfo(name: string, node?: string): Promise<LocalModelDetails>;
 }
 
 export function createLocalModelClient(http: Http): LocalModelClient {
-  const one = (name: string): string => `/local-models/${encodeURIComponent(name)}`;
+  const at = (path: string, node: string | undefined): string =>
+    `/local-models/${path}${node === undefined ? '' : `?node=${encodeURIComponent(node)}`}`;
   return {
-    listLocalModels: async () => (await http.json(localModelListSchema, '/local-models')).models,
-    recommendModels: (node) =>
-      http.json(
-        recommendationListSchema,
-        `/local-models/recommend${node === undefined ? '' : `?node=${encodeURIComponent(node)}`}`,
-      ),
-    pullModel: (source, options = {}) =>
-      postForLines(http, '/local-models/pull', { source }, pullEventSchema, options.signal),
-    removeLocalModel: async (name) => {
-      await http.send(one(name), { method: 'DELETE' });
+    listLocalModels: () => http.json(localModelListSchema, '/local-models'),
+    recommendModels: (node) => http.json(recommendationListSchema, at('recommend', node)),
+    pullModel: (source, { signal, node } = {}) =>
+      postForLines(http, '/local-models/pull', { source, node }, pullEventSchema, signal),
+    removeLocalModel: async (name, node) => {
+      await http.send(at(encodeURIComponent(name), node), { method: 'DELETE' });
     },
-    localModelInfo: (name) => http.json(localModelDetailsSchema, one(name)),
+    localModelInfo: (name, node) => http.json(localModelDetailsSchema, at(encodeURIComponent(name), node)),
   };
 }

@@ -16,6 +16,11 @@ export function nodeWorkflowId(node: string): string {
   return `node-${node}`;
 }
 
+/** The node that a model is on, `n1` of `llamacpp/NAME@n1`; undefined for all others. */
+export function nodeOfModel(model: string): string | undefined {
+  return /^llamacpp\/[^/@]+@(.+)$/.exec(model)?.[1];
+}
+
 /** The branch a job's result is published on. */
 export function jobBranch(jobId: string): string {
   return `helix/${jobId}`;

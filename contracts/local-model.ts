@@ -41,7 +41,26 @@ export const localModelSchema = z.object({
   pulledAt: z.iso.datetime(),
 });
 export type LocalModel = z.infer<typeof localModelSchema>;
-export const localModelListSchema = z.object({ models: z.array(localModelSchema) });
+/** A model with the node that it is on; `llamacpp/NAME` asks for it wherever it is, `llamacpp/NAME@NODE` there. */
+export const placedModelSchema = localModelSchema.extend({ node: z.string() });
+export type PlacedModel = z.infer<typeof placedModelSchema>;
+
+/** A model that Ollama has fetched. */
+export const ollamaModelSchema = z.object({
+  name: z.string(),
+  bytes,
+  quantization: z.string(),
+  contextTokens: z.number().optional(),
+});
+
+export const localModelListSchema = z.object({
+  models: z.array(placedModelSchema),
+  /** Empty without an address of Ollama. */
+  ollama: z.array(ollamaModelSchema),
+  /** Why Ollama does not list its models. */
+  ollamaReason: z.string().optional(),
+});
+export type LocalModelList = z.infer<typeof localModelListSchema>;
 
 /** What a machine has to run a model with. */
 export const localHardwareSchema = z.object({
@@ -75,22 +94,22 @@ export const recommendationSchema = z.object({
   quantization: z.string(),
   bytes,
   licence: z.string(),
-  fit: fitSchema,
-  pulled: z.boolean(),
+  /** Where it fits, the node that it would be pulled to first. */
+  places: z.array(z.object({ node: z.string(), fit: fitSchema, pulled: z.boolean() })).min(1),
 });
 export type Recommendation = z.infer<typeof recommendationSchema>;
 export const recommendationListSchema = z.object({
-  node: z.string(),
-  hardware: localHardwareSchema,
-  /** The best first; what does not fit is not there. */
+  /** The controller first, then every healthy node. */
+  machines: z.array(z.object({ node: z.string(), hardware: localHardwareSchema })),
+  /** The best first; what does not fit anywhere is not there. */
   models: z.array(recommendationSchema),
 });
 export type RecommendationList = z.infer<typeof recommendationListSchema>;
 
 export const localModelDetailsSchema = z.object({
   /** Missing for a model that Ollama has. */
-  model: localModelSchema.optional(),
-  /** Where the file that is loaded is. */
+  model: placedModelSchema.optional(),
+  /** Where the file that is loaded is, for a model of the controller. */
   path: z.string().optional(),
   fit: fitSchema.optional(),
   /** What Ollama says, for a model of Ollama. */
@@ -99,8 +118,10 @@ export const localModelDetailsSchema = z.object({
 export type LocalModelDetails = z.infer<typeof localModelDetailsSchema>;
 
 export const pullRequestSchema = z.strictObject({
-  /** A name of the list of recommendations, `hub:owner/repository/file` or `:quantization`, `ollama/NAME`, or an absolute path of a GGUF. */
+  /** A name of the list of recommendations, `hub:owner/repository/file` or `:quantization`, `ollama/NAME`, or an absolute path of a GGUF on the controller. */
   source: z.string().min(1).max(4096),
+  /** Where to; the one that suits best when left out. */
+  node: z.string().optional(),
 });
 
 /** One line of the answer to a pull. */

@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent } from '../contracts/api.ts';
+import { nodeOfModel } from '../contracts/derived.ts';
 import { type ErrorCode, HelixError } from '../contracts/error.ts';
-import { llmRequestSchema, type ModelInfo } from '../contracts/llm.ts';
+import { type LlmRequest, llmRequestSchema, type LlmStreamEvent, type ModelInfo } from '../contracts/llm.ts';
 import { nearestNames } from '../contracts/nearest-names.ts';
 import { login } from './login.ts';
 import { costOf, knownModels, modelInfo } from './models/catalog.ts';
@@ -49,17 +50,41 @@ function canSee({ provider, vision }: ModelInfo): boolean {
   return vision || provider === 'compatible';
 }
 
+/** Models of llama.cpp on nodes. Names are those behind `llamacpp/`. */
+export interface ModelsOnNodes {
+  nodeModels(): Promise<ModelInfo[]>;
+  /** Full names of a model everywhere it is, the best place first. */
+  placesOf(name: string): Promise<string[]>;
+  /** As a provider's, for a model named with its node. */
+  generateStream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmStreamEvent>;
+}
+
+const noNodes: ModelsOnNodes = {
+  nodeModels: () => Promise.resolve([]),
+  placesOf: () => Promise.resolve([]),
+  generateStream: ({ model }) => {
+    throw new HelixError('llm.model-not-found', `there is no node with llamacpp/${model}`);
+  },
+};
+
 /** Which models there are, and which one a job is to have. */
 export class ModelService {
   private readonly pool: ProviderPool;
   private readonly config: Config['llm'];
   private readonly circuits: () => Promise<OpenCircuit[]>;
+  private readonly onNodes: ModelsOnNodes;
 
   /** `circuits` are those of providers that are spared for now. */
-  constructor(pool: ProviderPool, config: Config['llm'], circuits: () => Promise<OpenCircuit[]>) {
+  constructor(
+    pool: ProviderPool,
+    config: Config['llm'],
+    circuits: () => Promise<OpenCircuit[]>,
+    onNodes: ModelsOnNodes = noNodes,
+  ) {
     this.pool = pool;
     this.config = config;
     this.circuits = circuits;
+    this.onNodes = onNodes;
   }
 
   /**
@@ -77,7 +102,9 @@ export class ModelService {
     if (first === undefined) return [];
     const named = fallback ?? this.config.fallback?.split(',').map((name) => name.trim());
     const taken = first === auto ? await this.automatic(named === undefined ? automaticChain : 1, needs) : [first];
-    const models = [...new Set([...taken, ...(named ?? [])])];
+    // A model that is on several nodes stands in for itself.
+    const places = await Promise.all([...taken, ...(named ?? [])].map((name) => this.places(name)));
+    const models = [...new Set(places.flat())];
     const infos: (ModelInfo | undefined)[] = [];
     for (const name of models) infos.push(await this.check(name));
     // Where none of these sees, another model is taken for as long as there are images.
@@ -90,7 +117,7 @@ export class ModelService {
   }
 
   async list(): Promise<ModelList> {
-    const configured = await this.pool.configured();
+    const configured = await this.configured();
     const circuits = await this.circuits();
     const providers = await Promise.all(
       providerNames.map(async (name) => {
@@ -111,7 +138,8 @@ export class ModelService {
 
   /** Asks a model one thing, and tells what comes. */
   async *test(test: ModelTest, signal: AbortSignal): AsyncGenerator<ModelTestEvent> {
-    const { provider: providerName, model } = parseModelName(test.model);
+    const [place = test.model] = await this.places(test.model);
+    const { provider: providerName, model } = parseModelName(place);
     const provider = await this.pool.get(providerName);
     const startedAt = performance.now();
     const elapsed = (): number => Math.round(performance.now() - startedAt);
@@ -122,7 +150,11 @@ export class ModelService {
       maxTokens: test.maxTokens ?? testTokens,
       providerOptions: this.pool.options(providerName),
     });
-    for await (const event of provider.generateStream(request, { signal })) {
+    const isOnNode = nodeOfModel(place) !== undefined;
+    const events = isOnNode
+      ? this.onNodes.generateStream(request, signal)
+      : provider.generateStream(request, { signal });
+    for await (const event of events) {
       firstTokenMs ??= elapsed();
       if (event.type === 'text' || event.type === 'thinking') yield event;
       if (event.type !== 'finish') continue;
@@ -172,7 +204,7 @@ export class ModelService {
 
   private async usual(): Promise<string | undefined> {
     if (this.config.model !== undefined) return this.config.model;
-    const configured = await this.pool.configured();
+    const configured = await this.configured();
     // A model on this machine is for those who ask for it, or have no other.
     const remote = configured.filter((name) => name !== 'llamacpp');
     const [only, ...others] = remote.length > 0 ? remote : configured;
@@ -221,7 +253,22 @@ export class ModelService {
   }
 
   private async modelsOf(provider: string): Promise<ModelInfo[]> {
-    return await (await this.pool.get(provider)).getModels({ signal: AbortSignal.timeout(listingMs) });
+    const listed = (await this.pool.get(provider)).getModels({ signal: AbortSignal.timeout(listingMs) });
+    return provider === 'llamacpp' ? [...(await listed), ...(await this.onNodes.nodeModels())] : await listed;
+  }
+
+  private async configured(): Promise<string[]> {
+    const configured = await this.pool.configured();
+    if (configured.includes('llamacpp') || (await this.onNodes.nodeModels()).length === 0) return configured;
+    return [...configured, 'llamacpp'];
+  }
+
+  /** The names under which a model is asked for, the best first: of llama.cpp one for each place that it is at. */
+  private async places(name: string): Promise<string[]> {
+    const { provider, model } = parseModelName(name);
+    if (provider !== 'llamacpp' || isAbsolute(model)) return [name];
+    const places = await this.onNodes.placesOf(model);
+    return places.length > 0 ? places : [name];
   }
 }
 

@@ -5,8 +5,12 @@ import { createChatControl } from '../api/temporal/chat-control.ts';
 import { createJobControl } from '../api/temporal/job-control.ts';
 import { createNodeControl } from '../api/temporal/node-control.ts';
 import { openCircuits } from '../db/llm-providers.ts';
+import { NodeModelControl } from '../api/temporal/node-model-control.ts';
+import { listNodeModels } from '../db/node-models.ts';
+import { listNodes } from '../db/nodes.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { createLocalModels } from '../llm/local/create.ts';
+import { FleetModels } from '../llm/local/fleet-models.ts';
 import { ModelService } from '../llm/model-service.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { type Role, runRoles } from './support/role.ts';
@@ -17,10 +21,23 @@ export async function startApi(foundation: Foundation): Promise<Role> {
   const { config, connection, database, blobs, logs, logger, webUrl } = foundation;
   const client = new Client({ connection, namespace: config.temporal.namespace });
   const { timeoutMs: stepTimeoutMs, nodeWaitMs } = config.step;
+  const remote = new NodeModelControl(client, blobs, logs);
+  const localModels = new FleetModels({
+    local: createLocalModels(config),
+    nodes: () => listNodes(database),
+    placed: () => listNodeModels(database),
+    remote,
+    contextTokens: config.llm.llamacpp.contextTokens,
+  });
   const models = new ModelService(
     new ProviderPool(config.llm, new FileTokenStore(foundation.path('tokens')), config.home),
     config.llm,
     () => openCircuits(database),
+    {
+      nodeModels: () => localModels.nodeModels(),
+      placesOf: (name) => localModels.placesOf(name),
+      generateStream: (request, signal) => remote.generateStream(request, signal),
+    },
   );
   const api = createApi({
     database,
@@ -43,7 +60,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
       chooseModels: (wish, fallback, needs) => models.choose(wish, fallback, needs),
     }),
     models,
-    localModels: createLocalModels(config),
+    localModels,
     nodes: createNodeControl(client, database),
     readBlob: (hash) => blobs.get(hash),
     storeBlob: (content) => blobs.put(content),

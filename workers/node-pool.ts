@@ -1,16 +1,21 @@
 import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createNodeModelActivities } from '../activities/node-models.ts';
 import { createNodeActivities } from '../activities/nodes.ts';
 import { createStepActivities } from '../activities/steps.ts';
+import { createToolRegistry } from '../agent/tools/registry.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
 import { changeStanding, nodesChannel, updateNode } from '../db/nodes.ts';
 import { Allocator } from '../fleet/placement/allocator.ts';
 import { Roster } from '../fleet/placement/roster.ts';
 import { Warmth } from '../fleet/placement/warmth.ts';
 import { startRedetection } from '../fleet/redetection.ts';
+import { FileTokenStore } from '../llm/auth/file-token-store.ts';
+import { ProviderPool } from '../llm/provider-pool.ts';
 import { fleetTaskQueue, poolTaskQueue } from '../workflows/task-queues.ts';
 import { ClassWorkers } from './support/class-workers.ts';
 import type { Foundation } from './support/foundation.ts';
+import { createModelHosts } from './support/model-hosts.ts';
 import { MetricsRecorder } from './support/metrics-recorder.ts';
 import { NodeConnector } from './support/node-connector.ts';
 import { PoolMembership } from './support/pool-membership.ts';
@@ -63,7 +68,18 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
   // Before the first poll: a step that runs already must find its node connected.
   await connector.settled();
 
+  const hosts = createModelHosts(config, path('cache'), (name) => roster.get(name));
   const activities = {
+    ...createNodeModelActivities({
+      database,
+      nodePool: pool.id,
+      hosts,
+      pool: new ProviderPool(config.llm, new FileTokenStore(path('tokens')), config.home),
+      blobs,
+      logs,
+      tools: createToolRegistry(),
+      fallbackAfterMs: config.llm.fallbackAfterMs,
+    }),
     ...createNodeActivities({
       database,
       pool: pool.id,
@@ -125,6 +141,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     stopRedetection();
     for (const unlisten of stopListening) unlisten();
     connector.stop();
+    hosts.close();
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all([...ended, classes.stop()]);
     await roster.close();

@@ -8,3 +8,4 @@ export { agentTurn } from './agent-turn.ts';
 export { rollbackFinishedJob } from './rollback.ts';
 export { registerNode, probeNode, removeNode } from './nodes.ts';
 export { nodeLifecycle } from './node-lifecycle.ts';
+export { pullNodeModel, removeNodeModel, askNodeModel } from './node-models.ts';

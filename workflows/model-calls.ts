@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  type ActivityOptions,
   ApplicationFailure,
   CancellationScope,
   condition,
@@ -7,15 +8,18 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { createModelActivities } from '../activities/models.ts';
+import type { createNodeModelActivities } from '../activities/node-models.ts';
 import type { createSpendingActivities } from '../activities/spending.ts';
 import type { Budget, Spending } from '../contracts/agent.ts';
 import type { JobEventData } from '../contracts/event.ts';
 import type { ModelCallInput, ModelCallResult } from '../contracts/workflow.ts';
+import { nodeOfModel } from '../contracts/derived.ts';
 import { proxyActivities } from './activities.ts';
 import { Ledger, nothingSpent } from './ledger.ts';
 import { ModelChoice } from './model-choice.ts';
+import { onHolder } from './on-holder.ts';
 import { failureCode, failureMessage } from './steps.ts';
-import { modelTaskQueue } from './task-queues.ts';
+import { fleetTaskQueue, modelTaskQueue } from './task-queues.ts';
 
 const { settleModelCall } = proxyActivities<ReturnType<typeof createSpendingActivities>>({
   startToCloseTimeout: '1m',
@@ -134,8 +138,7 @@ export class ModelCalls {
     budget: Budget,
   ): Promise<ModelCallResult> {
     const { jobId, title } = this.turn;
-    const { callModel } = proxyActivities<ReturnType<typeof createModelActivities>>({
-      taskQueue: modelTaskQueue(model.split('/')[0]!),
+    const options: ActivityOptions = {
       // A long answer of a slow model, thinking included.
       startToCloseTimeout: '60m',
       retry: {
@@ -146,8 +149,11 @@ export class ModelCalls {
       },
       cancellationType: 'TRY_CANCEL',
       summary: [model, title, ...(asked.step === undefined ? [] : [asked.step])].join(': ').slice(0, 200),
-    });
-    return callModel({ jobId, title, model, ...asked, budget });
+    };
+    const call = { jobId, title, model, ...asked, budget };
+    if (nodeOfModel(model) !== undefined) return callOnNode(call, options);
+    const taskQueue = modelTaskQueue(model.split('/')[0]!);
+    return proxyActivities<ReturnType<typeof createModelActivities>>({ ...options, taskQueue }).callModel(call);
   }
 
   /** What a call that was given up may have cost. One that was never scheduled cost nothing. */
@@ -259,4 +265,17 @@ function holdsForAll(error: ActivityFailure): boolean {
     failureCode(error) === 'llm.invalid-request' ||
     (details as { holdsForAll?: boolean } | undefined)?.holdsForAll === true
   );
+}
+
+/** By the node-pool that has the node of the model. The fleet's own queue is always served; that of one pool only as long as it lives. */
+function callOnNode(call: ModelCallInput, options: ActivityOptions): Promise<ModelCallResult> {
+  return onHolder((taskQueue) => {
+    const patience: ActivityOptions = taskQueue === fleetTaskQueue ? {} : { scheduleToStartTimeout: '30s' };
+    const models = proxyActivities<ReturnType<typeof createNodeModelActivities>>({
+      ...options,
+      ...patience,
+      taskQueue,
+    });
+    return models.callNodeModel(call);
+  });
 }

@@ -18,7 +18,7 @@ export function configure(command: Command): void {
     .command('list')
     .description('list the models that can be asked')
     .option('--all', 'also models of providers that are not configured')
-    .option('--local', 'the models pulled to this machine, with their files')
+    .option('--local', 'the models on your own machines, and where they are')
     .option('--json', 'print JSON')
     .action(async (_options: unknown, self: Command) => {
       const options = self.optsWithGlobals<Options>();

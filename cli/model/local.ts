@@ -16,8 +16,8 @@ type LocalOptions = GlobalOptions & { json?: boolean; node?: string };
 export function addLocalCommands(command: Command): void {
   command
     .command('recommend')
-    .description('say which open models fit this machine, the best first')
-    .option('--node <name>', 'for a node instead')
+    .description('say which open models fit your machines, the best first, and which node each would take')
+    .option('--node <name>', 'for one node alone')
     .option('--json', 'print JSON')
     .action(async (_options: unknown, self: Command) => recommend(self.optsWithGlobals<LocalOptions>()));
   command
@@ -27,6 +27,7 @@ export function addLocalCommands(command: Command): void {
       '<model>',
       'a name of "recommend", hub:owner/repository/file.gguf, hub:owner/repository:Q4_K_M, ollama/NAME, or a path',
     )
+    .option('--node <name>', 'where to, instead of the node that suits best')
     .option('--json', 'print one JSON object per line, as it goes')
     .action(async (model: string, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<LocalOptions>();
@@ -36,44 +37,59 @@ export function addLocalCommands(command: Command): void {
     .command('rm')
     .description('remove a local model, or ollama/NAME')
     .argument('<name>')
+    .option('--node <name>', 'where, when it is on several')
     .option('--json', 'print JSON')
     .action(async (name: string, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<LocalOptions>();
-      await (await connectOrStart(options)).removeLocalModel(name);
+      await (await connectOrStart(options)).removeLocalModel(name, options.node);
       if (options.json) printJson({ name, action: 'remove' });
       else process.stdout.write(`${name} is removed\n`);
     });
   command
     .command('info')
-    .description('show a local model, or ollama/NAME, and what this machine makes of it')
+    .description('show a local model, or ollama/NAME, where it is and what that machine makes of it')
     .argument('<name>')
+    .option('--node <name>', 'where, when it is on several')
     .option('--json', 'print JSON')
     .action(async (name: string, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<LocalOptions>();
-      const details = await (await connectOrStart(options)).localModelInfo(name);
+      const details = await (await connectOrStart(options)).localModelInfo(name, options.node);
       if (options.json) printJson(details);
       else process.stdout.write(describe(details));
     });
 }
 
 export async function listLocal(options: LocalOptions): Promise<void> {
-  const models = await (await connectOrStart(options)).listLocalModels();
-  if (options.json) printJson(models);
-  else if (models.length === 0)
-    process.stdout.write('there are no local models: "helix models recommend" says which fit this machine\n');
-  else
-    process.stdout.write(
-      table(
-        ['MODEL', 'SIZE', 'QUANTIZATION', 'CONTEXT', 'FROM'],
-        models.map((model) => [
-          `llamacpp/${model.name}`,
-          bytesText(sizeOf(model)),
-          model.facts.quantization ?? '-',
-          tokensText(model.facts.contextTokens),
-          cleanLine(model.source),
-        ]),
-      ),
-    );
+  const listed = await (await connectOrStart(options)).listLocalModels();
+  if (options.json) {
+    printJson(listed);
+    return;
+  }
+  const { models, ollama, ollamaReason } = listed;
+  if (ollamaReason !== undefined) process.stderr.write(`ollama: ${cleanLine(ollamaReason)}\n`);
+  if (models.length + ollama.length === 0) {
+    process.stdout.write('there are no local models: "helix models recommend" says which fit your machines\n');
+    return;
+  }
+  const rows = [
+    ...models.map((model) => [
+      `llamacpp/${model.name}`,
+      model.node,
+      bytesText(sizeOf(model)),
+      model.facts.quantization ?? '-',
+      tokensText(model.facts.contextTokens),
+      cleanLine(model.source),
+    ]),
+    ...ollama.map(({ name, bytes, quantization, contextTokens }) => [
+      `ollama/${cleanLine(name)}`,
+      '-',
+      bytesText(bytes),
+      cleanLine(quantization),
+      tokensText(contextTokens),
+      'ollama',
+    ]),
+  ];
+  process.stdout.write(table(['MODEL', 'NODE', 'SIZE', 'QUANTIZATION', 'CONTEXT', 'FROM'], rows));
 }
 
 async function recommend(options: LocalOptions): Promise<void> {
@@ -82,36 +98,42 @@ async function recommend(options: LocalOptions): Promise<void> {
     printJson(found);
     return;
   }
-  const { cpus, memoryBytes, gpuMemoryBytes, unifiedMemory } = found.hardware;
-  const card = gpuMemoryBytes === undefined ? '' : `, ${bytesText(gpuMemoryBytes)} on the graphics card`;
-  const shared = unifiedMemory ? ', shared with the graphics processor' : '';
-  process.stderr.write(
-    style('dim', `${found.node}: ${cpus} CPUs, ${bytesText(memoryBytes)} of memory${shared}${card}\n`),
-  );
+  for (const { node, hardware } of found.machines) {
+    const { cpus, memoryBytes, gpuMemoryBytes, unifiedMemory } = hardware;
+    const card = gpuMemoryBytes === undefined ? '' : `, ${bytesText(gpuMemoryBytes)} on the graphics card`;
+    const shared = unifiedMemory ? ', shared with the graphics processor' : '';
+    process.stderr.write(style('dim', `${node}: ${cpus} CPUs, ${bytesText(memoryBytes)} of memory${shared}${card}\n`));
+  }
   if (found.models.length === 0) {
-    process.stdout.write('no model of the list fits: this machine has too little memory\n');
+    process.stdout.write('no model of the list fits: there is too little memory\n');
     return;
   }
-  process.stdout.write(
-    table(['MODEL', 'SIZE', 'CONTEXT', 'RUNS ON', 'TOKENS/S', 'LICENCE', ''], found.models.map(recommendationRow)),
-  );
-  process.stdout.write('\nfetch one with: helix models pull MODEL\n');
+  const heads = ['MODEL', 'SIZE', 'CONTEXT', 'NODE', 'RUNS ON', 'TOKENS/S', 'LICENCE', 'ALSO FITS'];
+  process.stdout.write(table(heads, found.models.map(recommendationRow)));
+  process.stdout.write('\nfetch one with: helix models pull MODEL [--node NODE]\n');
 }
 
-function recommendationRow({ name, bytes, fit, licence, pulled }: Recommendation): string[] {
-  const speed = `about ${fit.tokensPerSecond < 10 ? fit.tokensPerSecond : Math.round(fit.tokensPerSecond)}`;
+/** The place that it would be pulled to, then the others. */
+function recommendationRow({ name, bytes, licence, places: [first, ...others] }: Recommendation): string[] {
+  const { node, fit, pulled } = first!;
+  const also = others.map((place) => `${place.node} (${speedText(place.fit)}${place.pulled ? ', pulled' : ''})`);
   return [
     name,
     bytesText(bytes),
     tokensText(fit.contextTokens),
-    places[fit.where],
-    speed,
+    `${node}${pulled ? ' (pulled)' : ''}`,
+    placeTexts[fit.where],
+    speedText(fit),
     licence,
-    pulled ? 'pulled' : '',
+    also.join(', '),
   ];
 }
 
-const places: Readonly<Record<Fit['where'], string>> = {
+function speedText({ tokensPerSecond }: Fit): string {
+  return `about ${tokensPerSecond < 10 ? tokensPerSecond : Math.round(tokensPerSecond)}`;
+}
+
+const placeTexts: Readonly<Record<Fit['where'], string>> = {
   gpu: 'graphics card',
   'partly-gpu': 'both',
   cpu: 'processor',
@@ -140,16 +162,17 @@ function describe({ model, path, fit, ollama }: LocalModelDetails): string {
       ['cache', `${bytesText(facts.cacheBytesPerToken * 1000)} for 1,000 tokens`],
       ['from', cleanLine(model.source)],
       ['pulled', model.pulledAt],
-      ['path', path ?? '-'],
+      ['node', model.node],
+      ...(path === undefined ? [] : [['path', path] satisfies [string, string]]),
       ...files.map(({ sha256, file }): [string, string] => ['sha256', `${sha256}  ${file}`]),
     );
   }
   if (fit) {
-    const here =
+    const there =
       fit.where === 'nowhere'
         ? `does not fit: it needs ${bytesText(fit.neededBytes)}`
-        : `${places[fit.where]}, ${tokensText(fit.contextTokens)} of context, about ${fit.tokensPerSecond} tokens/s`;
-    rows.push(['here', here]);
+        : `${placeTexts[fit.where]}, ${tokensText(fit.contextTokens)} of context, about ${fit.tokensPerSecond} tokens/s`;
+    rows.push(['there', there]);
   }
   return rows.map(([name, value]) => `${style('dim', name.padEnd(13))} ${value}\n`).join('');
 }

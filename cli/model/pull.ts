@@ -8,13 +8,17 @@ import { bytesText } from './bytes-text.ts';
 const interruptedExitCode = 130;
 
 /** Pulls a model and shows how far it is. Ctrl-C ends the download; what has come stays for the next time. */
-export async function pull(client: HelixClient, source: string, { json }: { json?: boolean }): Promise<void> {
+export async function pull(
+  client: HelixClient,
+  source: string,
+  { json, node }: { json?: boolean; node?: string },
+): Promise<void> {
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const meter = new Meter();
   try {
-    for await (const event of client.pullModel(source, { signal: interrupted.signal })) {
+    for await (const event of client.pullModel(source, { signal: interrupted.signal, node })) {
       if (json) printJsonLine(event);
       else if (event.type === 'progress') meter.show(event);
       else if (event.type === 'done') {

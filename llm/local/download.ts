@@ -4,7 +4,7 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../contracts/error.ts';
-import type { Hub, HubFile } from './hub.ts';
+import type { HubFile, ModelHub } from './hub.ts';
 import type { OnProgress } from './progress.ts';
 
 export interface DownloadOptions {
@@ -22,7 +22,7 @@ export interface DownloadOptions {
  * Throws what the hub throws, and `llm.malformed-answer` when the bytes are not those of the hash: then the part is removed.
  */
 export async function download(
-  hub: Hub,
+  hub: Pick<ModelHub, 'fetch'>,
   repository: string,
   file: HubFile,
   folder: string,
@@ -57,7 +57,7 @@ export async function sizeOf(path: string): Promise<number> {
 }
 
 async function appendRest(
-  hub: Hub,
+  hub: Pick<ModelHub, 'fetch'>,
   repository: string,
   file: HubFile,
   part: string,

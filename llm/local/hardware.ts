@@ -5,9 +5,15 @@ import type { LocalHardware } from '../../contracts/local-model.ts';
 import type { NodeFacts } from '../../contracts/node.ts';
 import { memoryLimit } from './free-memory.ts';
 
-/** What a node was detected to have. Facts say only that there is a graphics card, not its memory. */
-export function hardwareOfNode(facts: Pick<NodeFacts, 'os' | 'arch' | 'cpus' | 'memory'>): LocalHardware {
-  return { cpus: facts.cpus, memoryBytes: facts.memory, unifiedMemory: isUnified(facts.os, facts.arch) };
+/** What a node was detected to have. */
+export function hardwareOfNode({ os, arch, cpus, memory, gpus }: NodeFacts): LocalHardware {
+  const cards = gpus.flatMap((gpu) => (gpu.vendor === 'apple' ? [] : (gpu.memory ?? [])));
+  return {
+    cpus,
+    memoryBytes: memory,
+    ...(cards.length === 0 ? {} : { gpuMemoryBytes: Math.max(...cards) }),
+    unifiedMemory: isUnified(os, arch),
+  };
 }
 
 /** This machine, with the memory of its largest graphics card where NVIDIA's tool tells it. */

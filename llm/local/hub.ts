@@ -20,6 +20,18 @@ export interface HubFile {
   commit: string;
 }
 
+/** Where files of models are found and fetched: a hub, or what stands in for one. Throws as `Hub` does. */
+export interface ModelHub {
+  find(
+    repository: string,
+    revision: string,
+    wish: { file?: string; quantization?: string },
+    signal: AbortSignal,
+  ): Promise<string[]>;
+  locate(repository: string, revision: string, path: string, signal: AbortSignal): Promise<HubFile>;
+  fetch(repository: string, file: HubFile, offset: number, signal: AbortSignal): Promise<Response>;
+}
+
 const usualHub = 'https://huggingface.co';
 const answerMs = 30_000;
 /** Preferred when nobody says which: small enough for most machines, and hardly worse. */
@@ -28,7 +40,7 @@ const usualQuantizations = ['Q4_K_M', 'MXFP4', 'Q4_K_S', 'Q4_0', 'Q5_K_M', 'Q8_0
 const treeSchema = z.array(z.object({ type: z.string(), path: z.string() }));
 
 /** A hub of models that speaks like Hugging Face's. */
-export class Hub {
+export class Hub implements ModelHub {
   readonly #url: string;
   readonly #token: string | undefined;
 

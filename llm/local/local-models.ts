@@ -1,21 +1,21 @@
-import type {
-  LocalHardware,
-  LocalModel,
-  LocalModelDetails,
-  PullEvent,
-  RecommendationList,
-} from '../../contracts/local-model.ts';
-import type { NodeRecord } from '../../contracts/node.ts';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { LocalModel, LocalModelDetails, LocalModelList, PullEvent } from '../../contracts/local-model.ts';
 import type { ProviderSettings } from '../provider.ts';
-import { deleteLocalModel, pullModel, showLocalModel } from '../providers/ollama/models.ts';
-import { fit } from './fit.ts';
-import { hardwareOfNode, thisMachine } from './hardware.ts';
+import { deleteLocalModel, listLocalModels, pullModel, showLocalModel } from '../providers/ollama/models.ts';
+import type { ModelSize } from './fit.ts';
+import { readGguf } from './gguf.ts';
 import { Hub, type HubSettings } from './hub.ts';
 import type { OnProgress, Progress } from './progress.ts';
 import { Puller } from './pull.ts';
-import { recommend } from './recommend.ts';
-import { parseSource } from './source.ts';
+import { knownModels, sizeOf as sizeOfKnown } from './recommend.ts';
+import { type ModelSource, parseSource } from './source.ts';
+import { filesOfSplit } from './split.ts';
 import { ModelStore } from './store.ts';
+
+const listingMs = 10_000;
+/** By how much the weights of models in use outweigh the cache of one token. */
+const usualBytesPerCachedByte = 40_000;
 
 export interface LocalModelsOptions {
   home: string;
@@ -25,7 +25,7 @@ export interface LocalModelsOptions {
   prepare(onProgress: OnProgress, signal: AbortSignal): Promise<void>;
 }
 
-/** The models on the user's own machines: which fit, which are there, and how they get there. */
+/** The models on the controller: which are there, and how they get there. */
 export class LocalModels {
   readonly #store: ModelStore;
   readonly #options: LocalModelsOptions;
@@ -39,11 +39,40 @@ export class LocalModels {
     return this.#store.list();
   }
 
-  /** For a node by what it was detected to have; for this machine when none is given. */
-  async recommend(node?: NodeRecord): Promise<RecommendationList> {
-    const hardware: LocalHardware = node ? hardwareOfNode(node.facts) : await thisMachine();
-    const pulled = new Set((await this.#store.list()).map(({ name }) => name));
-    return { node: node?.name ?? 'this machine', hardware, models: recommend(hardware, pulled) };
+  /** What Ollama has, where it has an address; and why it does not say so. */
+  async ollamaModels(): Promise<Pick<LocalModelList, 'ollama' | 'ollamaReason'>> {
+    if (this.#options.ollama.baseUrl === undefined) return { ollama: [] };
+    try {
+      const listed = await listLocalModels(this.#options.ollama, { signal: AbortSignal.timeout(listingMs) });
+      const ollama = listed.map(({ info, sizeBytes, quantization }) => ({
+        name: info.id,
+        bytes: sizeBytes,
+        quantization,
+        ...defined({ contextTokens: info.contextTokens }),
+      }));
+      return { ollama };
+    } catch (error) {
+      return { ollama: [], ollamaReason: (error as Error).message };
+    }
+  }
+
+  /** How large a model is that may not be here yet: exactly for a file and for those of the list, otherwise by its files alone. */
+  async sizeOf(source: Exclude<ModelSource, { kind: 'ollama' }>, signal: AbortSignal): Promise<ModelSize> {
+    if (source.kind === 'file') {
+      const { cacheBytesPerToken, contextTokens = 4096 } = await readGguf(source.path);
+      return { bytes: await sizeOfFiles(source.path), cacheBytesPerToken, contextTokens };
+    }
+    const { repository, file } = source;
+    const known = knownModels.find((model) => model.repository === repository && model.file === file);
+    if (known) return sizeOfKnown(known);
+    const hub = new Hub(this.#options.hub);
+    const files = await Promise.all(
+      (await hub.find(repository, source.revision, source, signal)).map((path) =>
+        hub.locate(repository, source.revision, path, signal),
+      ),
+    );
+    const bytes = files.reduce((sum, one) => sum + one.bytes, 0);
+    return { bytes, cacheBytesPerToken: bytes / usualBytesPerCachedByte, contextTokens: 32_768 };
   }
 
   /** Tells how far it is, and last of all the name to ask. Ending it early leaves a part that the next pull goes on from. */
@@ -71,19 +100,22 @@ export class LocalModels {
   }
 
   /** Throws `llm.model-not-found`. */
-  async info(name: string): Promise<LocalModelDetails> {
-    const ollama = ollamaName(name);
-    if (ollama !== undefined) {
-      const { contextTokens, ...info } = await showLocalModel(this.#options.ollama, ollama);
-      const can = (['tools', 'vision', 'thinking'] as const).filter((ability) => info[ability]);
-      return { ollama: { name: ollama, ...defined({ contextTokens }), can } };
-    }
-    const model = await this.#store.get(storeName(name));
-    const bytes = model.files.reduce((sum, file) => sum + file.bytes, 0);
-    const { cacheBytesPerToken, contextTokens = 4096 } = model.facts;
-    const its = fit({ bytes, cacheBytesPerToken, contextTokens }, await thisMachine());
-    return { model, path: this.#store.fileOf(model), fit: its };
+  async ollamaInfo(name: string): Promise<LocalModelDetails> {
+    const model = name.slice('ollama/'.length);
+    const { contextTokens, ...info } = await showLocalModel(this.#options.ollama, model);
+    const can = (['tools', 'vision', 'thinking'] as const).filter((ability) => info[ability]);
+    return { ollama: { name: model, ...defined({ contextTokens }), can } };
   }
+
+  /** The file that is loaded. */
+  pathOf(model: LocalModel): string {
+    return this.#store.fileOf(model);
+  }
+}
+
+async function sizeOfFiles(path: string): Promise<number> {
+  const files = filesOfSplit(basename(path)).map((name) => stat(join(dirname(path), name)));
+  return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0);
 }
 
 function ollamaName(name: string): string | undefined {

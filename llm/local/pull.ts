@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { HelixError } from '../../contracts/error.ts';
 import type { LocalFile, LocalModel } from '../../contracts/local-model.ts';
 import { download, type DownloadOptions, partName, sha256Of, sizeOf } from './download.ts';
 import { exclusively } from './exclusive.ts';
 import { readGguf } from './gguf.ts';
-import type { Hub, HubFile } from './hub.ts';
+import type { HubFile, ModelHub } from './hub.ts';
 import { quantizationOf } from './quantization.ts';
 import type { ModelSource } from './source.ts';
 import { filesOfSplit, modelNameOfFile } from './split.ts';
@@ -18,9 +18,9 @@ const spareBytes = 512 * 2 ** 20;
 /** Brings a model into the store: from the hub, or a copy of a file. What is there already and whole is not fetched again. */
 export class Puller {
   readonly #store: ModelStore;
-  readonly #hub: Hub;
+  readonly #hub: ModelHub;
 
-  constructor(store: ModelStore, hub: Hub) {
+  constructor(store: ModelStore, hub: ModelHub) {
     this.#store = store;
     this.#hub = hub;
   }
@@ -39,7 +39,9 @@ export class Puller {
     // All of one commit: a repository may change while it is downloaded.
     for (const path of paths)
       files.push(await this.#hub.locate(repository, files[0]?.commit ?? revision, path, signal));
-    const origin = `hub:${repository}/${paths[0]!}@${files[0]!.commit}`;
+    const origin = isAbsolute(repository)
+      ? `file:${join(repository, paths[0]!)}`
+      : `hub:${repository}/${paths[0]!}@${files[0]!.commit}`;
     const named = files.map((file) => ({ file: basename(file.path), bytes: file.bytes, sha256: file.sha256 }));
     return this.#make(paths[0]!, origin, named, signal, async (folder) => {
       await checkSpace(folder, named);

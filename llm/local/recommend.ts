@@ -1,5 +1,6 @@
-import type { LocalHardware, Recommendation } from '../../contracts/local-model.ts';
-import { fit, type ModelSize } from './fit.ts';
+import type { PlacedModel, Recommendation } from '../../contracts/local-model.ts';
+import type { ModelSize } from './fit.ts';
+import { type Machine, type Place, placesFor } from './machines.ts';
 import catalog from './models.json' with { type: 'json' };
 
 /** A model of the list that comes with HelixCode. */
@@ -26,17 +27,17 @@ export const knownModels: readonly KnownModel[] = catalog.models;
 /** Slower than this, an agent's turn takes the patience of a user. */
 const bearable = 5;
 
-/** The models of the list that a machine can run, the best first: those that answer at a bearable speed before the others. */
-export function recommend(hardware: LocalHardware, pulled: ReadonlySet<string> = new Set()): Recommendation[] {
+/** The models of the list that some machine can run, the best first: those that answer at a bearable speed before the others. */
+export function recommend(
+  machines: readonly Machine[],
+  pulled: readonly Pick<PlacedModel, 'name' | 'node'>[] = [],
+): Recommendation[] {
+  const isBearable = ({ places }: { places: Place[] }): number => Number(places[0]!.fit.tokensPerSecond >= bearable);
   return knownModels
-    .map((model) => ({ model, fit: fit(sizeOf(model), hardware) }))
-    .filter(({ fit: { where } }) => where !== 'nowhere')
-    .toSorted(
-      (a, b) =>
-        Number(b.fit.tokensPerSecond >= bearable) - Number(a.fit.tokensPerSecond >= bearable) ||
-        b.model.rank - a.model.rank,
-    )
-    .map(({ model, fit: its }) => ({
+    .map((model) => ({ model, places: placesFor(sizeOf(model), machines) }))
+    .filter(({ places }) => places.length > 0)
+    .toSorted((a, b) => isBearable(b) - isBearable(a) || b.model.rank - a.model.rank)
+    .map(({ model, places }) => ({
       name: model.name,
       title: model.title,
       source: `hub:${model.repository}/${model.file}`,
@@ -44,12 +45,21 @@ export function recommend(hardware: LocalHardware, pulled: ReadonlySet<string> =
       quantization: model.quantization,
       bytes: model.bytes,
       licence: model.licence,
-      fit: its,
-      pulled: pulled.has(model.name),
+      places: places.map(({ machine: { node }, fit }) => ({
+        node,
+        fit,
+        pulled: pulled.some((one) => one.name === model.name && one.node === node),
+      })),
     }));
 }
 
-function sizeOf({ bytes, cacheBytesPerToken, contextTokens, parameters, activeParameters }: KnownModel): ModelSize {
+export function sizeOf({
+  bytes,
+  cacheBytesPerToken,
+  contextTokens,
+  parameters,
+  activeParameters,
+}: KnownModel): ModelSize {
   const activeShare = (activeParameters ?? parameters) / parameters;
   return { bytes, cacheBytesPerToken, contextTokens, activeShare };
 }

@@ -2,14 +2,7 @@ import { HelixError } from '../../contracts/error.ts';
 import type { AgentMessage } from '../../contracts/agent.ts';
 import { type JobRequest } from '../../contracts/job.ts';
 import type { NodeHold } from '../../contracts/node.ts';
-import type {
-  ChatControl,
-  JobControl,
-  LocalModelControl,
-  ModelControl,
-  Needs,
-  NodeControl,
-} from '../../api/deps.ts';
+import type { ChatControl, JobControl, LocalModelControl, ModelControl, Needs, NodeControl } from '../../api/deps.ts';
 import type { Database } from '../../db/database.ts';
 import { changeStanding, getNode, insertNode, removeNode } from '../../db/nodes.ts';
 import { addJob, nodeRecord } from '../db/samples.ts';
@@ -78,9 +71,8 @@ export const echoingModels: ModelControl = {
 
 /** An empty store, into which nothing can be pulled. */
 export const noLocalModels: LocalModelControl = {
-  list: () => Promise.resolve([]),
-  recommend: () =>
-    Promise.resolve({ node: 'none', hardware: { cpus: 1, memoryBytes: 1, unifiedMemory: false }, models: [] }),
+  list: () => Promise.resolve({ models: [], ollama: [] }),
+  recommend: () => Promise.resolve({ machines: [], models: [] }),
   async *pull(source) {
     yield { type: 'error', code: 'llm.model-not-found', message: `there is no ${source}` };
   },

@@ -45,6 +45,23 @@ export function buildsFor(machine: Machine, wish: GpuWish = 'auto'): Build[] {
   ];
 }
 
+/** The build that consists of these packages, for whatever machine. */
+export function buildOf(packages: readonly string[]): Build | undefined {
+  return [...Object.keys(cpuPackages), 'darwin-arm64']
+    .flatMap(allBuilds)
+    .find((build) => build.packages.join() === packages.join());
+}
+
+/** Whether a build is one for this kind of system and processor. */
+export function isOfThisPlatform({ packages }: Build): boolean {
+  return allBuilds(`${process.platform}-${process.arch}`).some((build) => build.packages[0] === packages[0]);
+}
+
+function allBuilds(kind: string): Build[] {
+  const [platform, arch] = kind.split('-') as [string, string];
+  return buildsFor({ platform, arch, cuda: true, vulkan: true });
+}
+
 /** What this machine has, by the libraries and devices that node-llama-cpp itself looks for. */
 export function detectMachine(): Machine {
   const { platform, arch } = process;

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { FromModel, GenerateTask, LoadTask, ModelEvent, ModelStop, ModelUsage, ToModel } from './wire.ts';
 
-const program = fileURLToPath(new URL('./model-main.ts', import.meta.url));
+/** What a model's process is started with: a file for Node, and its arguments. */
+const usualProgram = [fileURLToPath(new URL('./model-main.ts', import.meta.url))] as const;
 
 /** What the libraries of graphics cards and the system need; secrets of the environment do not go there. */
 const passedOn =
@@ -35,9 +36,9 @@ export class ModelProcess {
   #lastWords = '';
   #end: ModelProcessError | undefined;
 
-  private constructor() {
+  private constructor([program, ...args]: readonly [string, ...string[]]) {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => passedOn.test(name)));
-    this.#child = fork(program, [], {
+    this.#child = fork(program, args, {
       env,
       execArgv: ['--disable-warning=ExperimentalWarning'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -62,8 +63,11 @@ export class ModelProcess {
   }
 
   /** Throws ModelProcessError. */
-  static async load(task: Omit<LoadTask, 'type'>): Promise<ModelProcess> {
-    const started = new ModelProcess();
+  static async load(
+    task: Omit<LoadTask, 'type'>,
+    program: readonly [string, ...string[]] = usualProgram,
+  ): Promise<ModelProcess> {
+    const started = new ModelProcess(program);
     const loaded = Promise.withResolvers<Extract<FromModel, { type: 'loaded' }>>();
     started.#child.on('message', (message: FromModel) => {
       if (message.type === 'loaded') loaded.resolve(message);

@@ -1,15 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { HelixError } from '../../../contracts/error.ts';
-import type { GgufFacts } from '../../../contracts/local-model.ts';
 import { contextWithin, neededBytes } from '../../local/fit.ts';
 import { freeMemory } from '../../local/free-memory.ts';
 import { readGguf } from '../../local/gguf.ts';
 import type { OnProgress } from '../../local/progress.ts';
 import { filesOfSplit } from '../../local/split.ts';
 import type { Build } from './builds.ts';
+import { contextOf } from './model-info.ts';
 import { ModelProcess, ModelProcessError } from './model-process.ts';
-import { ensureRuntime } from './runtime.ts';
+import { ensureRuntime, type RuntimeSource } from './runtime.ts';
 
 export interface ProcessOptions {
   home: string;
@@ -19,23 +19,19 @@ export interface ProcessOptions {
   threads?: number | undefined;
   idleMs: number;
   onProgress: OnProgress;
+  /** Of a model's process, where it is not that of the installation. */
+  program?: readonly [string, ...string[]];
+  elsewhere?: RuntimeSource;
   /** Bytes that are free now. */
   free?: () => number;
 }
 
-/** Longer than this an agent's conversation rarely gets, and the cache of a longer context takes memory from the start. */
-const usualContext = 32_768;
 const leastContext = 2_048;
 
 interface Running {
   process: Promise<ModelProcess>;
   users: number;
   idle?: NodeJS.Timeout;
-}
-
-/** The context that a model is run with, memory permitting. */
-export function contextOf(facts: GgufFacts, wished: number | undefined): number {
-  return Math.min(facts.contextTokens ?? usualContext, wished ?? usualContext);
 }
 
 /** The processes of the models in use: each is started when it is first wanted, and stopped when nobody has wanted it for a while. */
@@ -70,7 +66,8 @@ export class ModelProcesses {
     clearTimeout(used.idle);
     const release = (): void => {
       used.users -= 1;
-      if (used.users > 0) return;
+      // One that died was forgotten, and another may have its place.
+      if (used.users > 0 || this.#running.get(file) !== used) return;
       used.idle = setTimeout(() => void this.#stop(file), this.#options.idleMs);
       used.idle.unref();
     };
@@ -97,7 +94,7 @@ export class ModelProcesses {
   }
 
   async #start(model: string, file: string): Promise<ModelProcess> {
-    const { home, builds, threads, onProgress } = this.#options;
+    const { home, builds, threads, onProgress, program, elsewhere } = this.#options;
     if (builds.length === 0)
       throw new HelixError(
         'llm.unsupported',
@@ -106,15 +103,10 @@ export class ModelProcesses {
     const contextTokens = await this.#fittingContext(model, file);
     let failure: unknown;
     for (const build of builds) {
-      const runtime = await ensureRuntime(home, build, onProgress);
+      const runtime = await ensureRuntime(home, build, onProgress, undefined, elsewhere);
       try {
-        return await ModelProcess.load({
-          runtime,
-          model: file,
-          gpu: build.gpu,
-          contextTokens,
-          ...(threads === undefined ? {} : { threads }),
-        });
+        const task = { runtime, model: file, gpu: build.gpu, contextTokens };
+        return await ModelProcess.load({ ...task, ...(threads === undefined ? {} : { threads }) }, program);
       } catch (error) {
         failure = error;
         // A driver that is too old, or a card whose memory is taken: the processor still can.

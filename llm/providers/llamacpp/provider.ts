@@ -8,7 +8,6 @@ import type {
   ProviderCapabilities,
   ProviderHealth,
 } from '../../../contracts/llm.ts';
-import type { GgufFacts } from '../../../contracts/local-model.ts';
 import type { OnProgress } from '../../local/progress.ts';
 import { ModelStore } from '../../local/store.ts';
 import type { CallOptions, LlmProvider, ProviderSettings } from '../../provider.ts';
@@ -18,8 +17,10 @@ import type { ErrorContext } from '../errors.ts';
 import { LlamaCppAnswer } from './answer.ts';
 import { buildsFor, detectMachine, type GpuWish } from './builds.ts';
 import { ModelProcessError } from './model-process.ts';
-import { contextOf, ModelProcesses } from './model-processes.ts';
+import { llamaCppCapabilities, llamaCppModelInfo } from './model-info.ts';
+import { ModelProcesses } from './model-processes.ts';
 import { generateTask } from './request.ts';
+import type { RuntimeSource } from './runtime.ts';
 
 export interface LlamaCppSettings extends ProviderSettings {
   /** Where models, and llama.cpp itself, are kept. */
@@ -33,6 +34,10 @@ export interface LlamaCppSettings extends ProviderSettings {
   idleMs?: number | undefined;
   /** Told while llama.cpp is fetched. */
   onProgress?: OnProgress | undefined;
+  /** What a model's process is started with, where it is not a file of the installation. */
+  program?: readonly [string, ...string[]] | undefined;
+  /** Asked for llama.cpp where npm cannot fetch it. */
+  elsewhere?: RuntimeSource | undefined;
   /** Bytes of memory that are free now; the system is asked when left out. */
   freeMemory?: (() => number) | undefined;
 }
@@ -90,11 +95,11 @@ class LlamaCppProvider implements LlmProvider {
 
   async getModels(): Promise<ModelInfo[]> {
     const models = await this.#store().list();
-    return models.map(({ name, facts }) => modelInfo(name, facts, this.#settings.contextTokens));
+    return models.map(({ name, facts }) => llamaCppModelInfo(name, facts, this.#settings.contextTokens));
   }
 
   getCapabilities(): ProviderCapabilities {
-    return { streaming: true, tools: true, vision: false, thinking: true, promptCache: true, structuredOutput: true };
+    return llamaCppCapabilities;
   }
 
   async getHealth(): Promise<ProviderHealth> {
@@ -139,25 +144,12 @@ class LlamaCppProvider implements LlmProvider {
       threads: this.#settings.threads,
       idleMs: this.#settings.idleMs ?? idleMs,
       onProgress: this.#settings.onProgress ?? (() => undefined),
+      ...(this.#settings.program ? { program: this.#settings.program } : {}),
+      ...(this.#settings.elsewhere ? { elsewhere: this.#settings.elsewhere } : {}),
       ...(this.#settings.freeMemory ? { free: this.#settings.freeMemory } : {}),
     });
     return this.#running;
   }
-}
-
-function modelInfo(id: string, facts: GgufFacts, contextTokens: number | undefined): ModelInfo {
-  return {
-    provider: 'llamacpp',
-    id,
-    ...(facts.name === undefined ? {} : { name: facts.name }),
-    contextTokens: contextOf(facts, contextTokens),
-    tools: true,
-    vision: false,
-    thinking: facts.thinking,
-    structuredOutput: true,
-    promptCache: true,
-    price: { input: 0, output: 0 },
-  };
 }
 
 function explained(thrown: unknown, context: ErrorContext): unknown {

@@ -7,12 +7,20 @@ import { dirname, join } from 'node:path';
 import { HelixError } from '../../../contracts/error.ts';
 import { exclusively } from '../../local/exclusive.ts';
 import type { OnProgress } from '../../local/progress.ts';
-import type { Build } from './builds.ts';
+import { type Build, isOfThisPlatform } from './builds.ts';
 
 /** Its prebuilt packages carry the same number. */
 const version = '3.22.1';
 
 const record = 'installed.json';
+
+/** Puts a build into an empty folder, record and all, from elsewhere than npm's registry. */
+export type RuntimeSource = (
+  build: Build,
+  folder: string,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** Where a build is, or will be. */
 function folderOf(home: string, build: Build): string {
@@ -31,13 +39,15 @@ export async function isInstalled(home: string, build: Build): Promise<boolean> 
 /**
  * node-llama-cpp with one build of llama.cpp, fetched with npm when it is not there: about 85 MB for the processor alone, which is why it is no
  * dependency of Helix. Returns the folder that holds its node_modules. Made aside and renamed, so that a half install is never taken for one; one
- * process installs, others wait. Throws `llm.unavailable` when npm cannot fetch it, `llm.not-configured` when there is no npm.
+ * process installs, others wait. Where npm cannot fetch it, `elsewhere` is asked. Throws `llm.unavailable` when npm cannot fetch it, `llm.not-configured`
+ * when there is no npm.
  */
 export async function ensureRuntime(
   home: string,
   build: Build,
   onProgress: OnProgress,
   signal: AbortSignal = new AbortController().signal,
+  elsewhere?: RuntimeSource,
 ): Promise<string> {
   const folder = folderOf(home, build);
   if (await isInstalled(home, build)) return folder;
@@ -50,7 +60,13 @@ export async function ensureRuntime(
       const draft = `${folder}.draft-${randomUUID()}`;
       await mkdir(draft);
       try {
-        await install(draft, build, onProgress, signal);
+        await install(draft, build, onProgress, signal).catch(async (error: unknown) => {
+          if (!elsewhere || !(error instanceof HelixError)) throw error;
+          onProgress({ what: 'npm cannot fetch llama.cpp here: it is sent by the controller' });
+          await rm(draft, { recursive: true, force: true });
+          await mkdir(draft);
+          await elsewhere(build, draft, onProgress, signal);
+        });
         await rm(folder, { recursive: true, force: true });
         await rename(draft, folder);
       } finally {
@@ -90,6 +106,8 @@ async function install(folder: string, build: Build, onProgress: OnProgress, sig
       '--no-audit',
       '--no-fund',
       '--loglevel=error',
+      // What is for another machine would be refused.
+      ...(isOfThisPlatform(build) ? [] : ['--force']),
     ];
     await npm([...args, '--prefix', folder, ...packages], folder, signal);
   } finally {

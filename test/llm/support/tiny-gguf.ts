@@ -15,10 +15,13 @@ const heads = 4;
 const alignment = 32;
 const kinds = { u32: 4, f32: 6, string: 8, array: 9, i32: 5 } as const;
 
-/** A model of the llama layout with random weights and a vocabulary of bytes: 470 KB that llama.cpp loads like any other. */
+/**
+ * A model of the llama layout with random weights and a vocabulary of bytes: 470 KB that llama.cpp loads like any other. An endless one never says
+ * that it has said all when it is asked at temperature 0; others do sooner or later.
+ */
 export async function writeTinyGguf(
   path: string,
-  options: { template?: string; context?: number } = {},
+  options: { template?: string; context?: number; endless?: boolean } = {},
 ): Promise<void> {
   const tokens = ['<unk>', '<s>', '</s>', ...Array.from({ length: 256 }, (_, byte) => byteToken(byte))];
   // Unknown, control, and bytes, as llama.cpp numbers the types of tokens.
@@ -54,6 +57,8 @@ export async function writeTinyGguf(
     dimensions,
     data: weights(name, dimensions),
   }));
+  // Of no likelihood: there is always a token of more.
+  if (options.endless) tensors.find(({ name }) => name === 'output.weight')!.data.fill(0, 2 * width * 4, 3 * width * 4);
   let offset = 0;
   const infos = tensors.map(({ name, dimensions, data }) => {
     const info = [bytesOf(name), u32(dimensions.length), ...dimensions.map(u64), u32(0), u64(offset)];
