@@ -2,15 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Gpu } from '../../contracts/node.ts';
-import type { LoginEnvironment } from './environment.ts';
 import { readIfThere } from './layout.ts';
-import { findProgram, runProgram } from './run-program.ts';
+import { findProgram, type ProgramPlace, runProgram } from './run-program.ts';
 
 const timeoutMs = 10_000;
 
 /** GPUs that programs can compute on. `root` is where /dev, /proc and /sys are. */
 export async function detectGpus(
-  login: Pick<LoginEnvironment, 'path' | 'home'>,
+  login: ProgramPlace,
   { platform, arch }: Pick<NodeJS.Process, 'platform' | 'arch'> = process,
   root = '/',
 ): Promise<Gpu[]> {
@@ -25,7 +24,7 @@ function appleGpu(): Gpu {
 }
 
 /** As the driver's tool tells; where the tool is missing, as the driver's folder does. */
-async function nvidiaGpus(login: Pick<LoginEnvironment, 'path' | 'home'>, root: string): Promise<Gpu[]> {
+async function nvidiaGpus(login: ProgramPlace, root: string): Promise<Gpu[]> {
   if (findProgram('nvidia-smi', login.path) !== undefined) {
     const query = ['--query-gpu=name,memory.total', '--format=csv,noheader,nounits'];
     const { end, output } = await runProgram('nvidia-smi', query, login, timeoutMs);

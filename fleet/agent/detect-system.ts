@@ -3,15 +3,15 @@ import { readdirSync, statSync } from 'node:fs';
 import { cpus, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import type { NodeFacts } from '../../contracts/node.ts';
-import type { LoginEnvironment } from './environment.ts';
+
 import { readIfThere } from './layout.ts';
-import { runProgram } from './run-program.ts';
+import { type ProgramPlace, runProgram } from './run-program.ts';
 
 const timeoutMs = 5_000;
 
 /** Kernel, distribution, C library and processor; what cannot be found out is left out. */
 export async function detectSystem(
-  login: LoginEnvironment,
+  login: ProgramPlace,
 ): Promise<Pick<NodeFacts, 'kernel' | 'release' | 'libc' | 'cpuModel'>> {
   const [distribution, libc] = await Promise.all([detectRelease(login), detectLibc(login)]);
   const cpuModel = cpus()[0]?.model.trim().replace(/\s+/g, ' ');
@@ -23,7 +23,7 @@ export async function detectSystem(
   };
 }
 
-async function detectRelease(login: LoginEnvironment): Promise<NodeFacts['release']> {
+async function detectRelease(login: ProgramPlace): Promise<NodeFacts['release']> {
   if (process.platform === 'darwin') {
     const { end, output } = await runProgram('sw_vers', ['-productVersion'], login, timeoutMs);
     const version = output.trim();
@@ -49,7 +49,7 @@ export function readOsRelease(text: string): NodeFacts['release'] {
 }
 
 /** Nothing where there is only one C library. The library that this process runs with is the one programs made here are for. */
-async function detectLibc(login: LoginEnvironment): Promise<NodeFacts['libc']> {
+async function detectLibc(login: ProgramPlace): Promise<NodeFacts['libc']> {
   if (process.platform !== 'linux') return undefined;
   // Without this the report looks up the names of all peers.
   Object.assign(process.report, { excludeNetwork: true });
@@ -64,7 +64,7 @@ async function detectLibc(login: LoginEnvironment): Promise<NodeFacts['libc']> {
  * Which machine this is and which folder of it the node uses. Machine ids are often copied with an image; the id of the boot is not, and it is
  * shared by the containers of a machine.
  */
-export async function detectMachine(login: LoginEnvironment, root: string): Promise<NonNullable<NodeFacts['machine']>> {
+export async function detectMachine(login: ProgramPlace, root: string): Promise<NonNullable<NodeFacts['machine']>> {
   const marks =
     process.platform === 'linux'
       ? [readIfThere('/etc/machine-id'), readIfThere('/proc/sys/kernel/random/boot_id')]

@@ -1,5 +1,4 @@
-import type { LoginEnvironment } from './environment.ts';
-import { findProgram, runProgram } from './run-program.ts';
+import { findProgram, type ProgramPlace, runProgram } from './run-program.ts';
 
 /** Looked for on every node; asked with `--version` unless said otherwise below. */
 const programs = `git node npm pnpm yarn bun deno go cargo rustc python python3 pip pytest poetry uv tox
@@ -24,7 +23,7 @@ const atOnce = 8;
  * together, keeps the version of `earlier`.
  */
 export async function detectTools(
-  login: Pick<LoginEnvironment, 'path' | 'home'>,
+  login: ProgramPlace,
   earlier: Record<string, string> = {},
   deadlineMs = 20_000,
 ): Promise<Record<string, string>> {
@@ -47,7 +46,7 @@ export async function detectTools(
 /** Undefined for a program that is there and yet is of no use. */
 async function askVersion(
   name: string,
-  login: Pick<LoginEnvironment, 'path' | 'home'>,
+  login: ProgramPlace,
   timeoutMs: number,
   earlier = '',
 ): Promise<string | undefined> {

@@ -2,7 +2,12 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { LoginEnvironment } from './environment.ts';
+
+/** Where programs are found, and whose home they see. */
+export interface ProgramPlace {
+  path: string;
+  home: string;
+}
 
 export interface ProgramOutput {
   end: 'succeeded' | 'failed' | 'timed-out';
@@ -19,13 +24,13 @@ const outputLimit = 1 << 20;
 export function runProgram(
   name: string,
   parameters: string[],
-  login: Pick<LoginEnvironment, 'path' | 'home'>,
+  { path, home }: ProgramPlace,
   timeoutMs: number,
   environment?: NodeJS.ProcessEnv,
 ): Promise<ProgramOutput> {
   const env = environment ?? {
-    PATH: login.path,
-    HOME: login.home,
+    PATH: path,
+    HOME: home,
     LANG: 'C',
     LC_ALL: 'C',
     COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
@@ -33,7 +38,7 @@ export function runProgram(
   return new Promise((resolve) => {
     const said = { output: '', errors: '' };
     // A group of its own, so that what it starts can be ended with it.
-    const child = spawn(findProgram(name, login.path) ?? name, parameters, {
+    const child = spawn(findProgram(name, path) ?? name, parameters, {
       env,
       cwd: '/',
       detached: true,
