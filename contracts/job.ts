@@ -6,12 +6,16 @@ import { workItemViewSchema } from './plan.ts';
 import { reasoningSchema } from './reasoning.ts';
 import { recipeSchema } from './recipe.ts';
 import { projectIdSchema, snapshotIdSchema, sourceSchema } from './snapshot.ts';
+import { resourcesSchema } from './step.ts';
 
 export const modeSchema = z.enum(['planning', 'building', 'testing', 'refactoring']);
 export type Mode = z.infer<typeof modeSchema>;
 export const modes = modeSchema.options;
 
 export const jobIdSchema = z.string().regex(/^job-[a-z0-9]{12}$/, 'a job id looks like job-0123456789ab');
+
+export const prioritySchema = z.enum(['low', 'normal', 'high', 'critical']);
+export type Priority = z.infer<typeof prioritySchema>;
 
 /** What a user asks for. */
 export const jobRequestSchema = z.object({
@@ -28,6 +32,10 @@ export const jobRequestSchema = z.object({
   approve: z.boolean().default(false),
   /** Added to what every step of the job asks of a node. */
   nodeClass: capabilityClassSchema.optional(),
+  /** For every step that does not say otherwise. */
+  resources: resourcesSchema.optional(),
+  /** Whose steps go first when there are more than free places. */
+  priority: prioritySchema.optional(),
   env: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name is letters, digits and underscores'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { capabilityClassSchema } from './capability-class.ts';
-import { commandSchema, layerSchema } from './step.ts';
+import { commandSchema, layerSchema, resourcesSchema } from './step.ts';
 
 export const ecosystemSchema = z.enum(['node', 'go', 'cargo', 'python', 'make', 'cmake', 'maven', 'gradle']);
 export type Ecosystem = z.infer<typeof ecosystemSchema>;
@@ -41,6 +41,7 @@ export const taskSchema = z.object({
   outputs: z.array(z.string()).default([]),
   tools: z.array(z.string()).default([]),
   class: capabilityClassSchema,
+  resources: resourcesSchema.optional(),
 });
 export type Task = z.infer<typeof taskSchema>;
 

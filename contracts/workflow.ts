@@ -1,5 +1,5 @@
 // What workflows and activities hand each other. Types only: these values are made and read by our own code on both sides.
-import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView, Mode, PhaseResult } from './job.ts';
+import type { Checkpoint, JobRequest, JobResult, JobStatus, JobView, Mode, PhaseResult, Priority } from './job.ts';
 import type { JobEventData } from './event.ts';
 import type { Reasoning } from './reasoning.ts';
 import type { Recipe } from './recipe.ts';
@@ -122,6 +122,10 @@ export interface StepContext {
   phase: Mode;
   /** How long it may wait for a node when nobody serves its class. */
   nodeWaitMs: number;
+  /** Absent where it is normal. */
+  priority?: Priority;
+  /** Who asked for the job: users get their turns, whatever one of them has waiting. */
+  user?: string;
 }
 
 export interface StepInput {

@@ -14,7 +14,16 @@ export type JobOfStep = Pick<ModeInput, 'jobId' | 'project' | 'request'>;
 
 /** What a step looks like to records and events. */
 export function stepContext(job: JobOfStep, phase: StepContext['phase'], taskId: string, title: string): StepContext {
-  return { jobId: job.jobId, phase, taskId, title, nodeWaitMs: job.request.nodeWaitMs ?? defaultNodeWaitMs };
+  const { nodeWaitMs = defaultNodeWaitMs, priority, user } = job.request;
+  return {
+    jobId: job.jobId,
+    phase,
+    taskId,
+    title,
+    nodeWaitMs,
+    ...(priority && priority !== 'normal' ? { priority } : {}),
+    ...(user ? { user } : {}),
+  };
 }
 
 /** A step from a task of the plan. */
@@ -29,9 +38,16 @@ export function stepOf(job: JobOfStep, snapshot: SnapshotId, task: PlannedTask, 
     outputs: task.outputs,
     tools: task.tools,
     class: task.class,
+    ...resourcesOf(job, task),
     timeoutMs: job.request.stepTimeoutMs ?? defaultStepTimeoutMs,
     cache: job.request.cache,
   };
+}
+
+/** What the task itself asks for stands above what the job asks for all of its steps. */
+function resourcesOf(job: JobOfStep, task: PlannedTask): Pick<StepOrder, 'resources'> {
+  const { resources } = job.request;
+  return resources || task.resources ? { resources: { ...resources, ...task.resources } } : {};
 }
 
 /** Empty members are left out: every byte stands in the history. */

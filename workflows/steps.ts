@@ -8,6 +8,7 @@ import {
   isCancellation,
   setCurrentDetails,
 } from '@temporalio/workflow';
+import type { Priority } from '@temporalio/common';
 import type { createPreparationActivities } from '../activities/preparation.ts';
 import type * as stepActivities from '../activities/steps.ts';
 import { classTaskQueue } from '../contracts/derived.ts';
@@ -74,9 +75,16 @@ function stepOn(taskQueue: string, context: StepContext, order: StepOrder) {
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 30 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     summary: context.title,
-    priority: { fairnessKey: order.project.slice(0, 64) },
+    priority: priorityOf(context, order),
   });
   return activity;
+}
+
+const priorityKeys = { critical: 1, high: 2, normal: 3, low: 4 } as const;
+
+/** Within a priority the users take turns, and the projects of each. */
+function priorityOf({ priority = 'normal', user = '' }: StepContext, { project }: StepOrder): Priority {
+  return { priorityKey: priorityKeys[priority], fairnessKey: `${user.slice(0, 20)}/${project}`.slice(0, 64) };
 }
 
 /** Set when the step runs on a node of another node-pool. */

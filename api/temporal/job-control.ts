@@ -163,7 +163,7 @@ export async function startWorkflow(client: Client, input: ChatInput): Promise<b
         HelixMode: request.modes.slice(0, 1),
         HelixPhase: ['source'],
         HelixUser: [request.user ?? osUser()],
-        HelixCriticality: ['normal'],
+        HelixCriticality: [request.priority ?? 'normal'],
       },
     });
     return true;

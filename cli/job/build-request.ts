@@ -5,6 +5,7 @@ import { type JobRequest, jobRequestSchema, type Mode, modes } from '../../contr
 import { parseRecipe } from '../../contracts/recipe.ts';
 import type { PermissionMode } from '../../contracts/agent.ts';
 import { parseDuration } from '../text/duration.ts';
+import { placementOptions } from './placement-options.ts';
 import { parseBudget, parseParallelAgents, parseReasoning, parseRule } from './agent-options.ts';
 import { resolveLocation } from './repository.ts';
 import type { RequestOptions } from './request-options.ts';
@@ -24,6 +25,7 @@ export async function buildRequest(
     env: parseVariables(options.env),
     cache: cacheMode(options),
     ...(options.nodeClass === undefined ? {} : { nodeClass: parseClass(options.nodeClass) }),
+    ...placementOptions(options),
     ...(options.stepTimeout === undefined
       ? {}
       : { stepTimeoutMs: parseDuration('--step-timeout', options.stepTimeout) }),

@@ -11,6 +11,10 @@ export interface RequestOptions extends GlobalOptions {
   recipe: string[];
   approve?: boolean;
   nodeClass?: string;
+  cores?: string;
+  memory?: string;
+  exclusive?: boolean;
+  priority?: string;
   env: string[];
   stepTimeout?: string;
   nodeWait?: string;
@@ -67,6 +71,10 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
     .option('--budget-minutes <number>', 'how long the agents may work')
     .option('--parallel-agents <number>', 'how many agents may work at once on parts of the goal')
     .option('--node-class <class>', 'what every step needs of its node, e.g. "linux && node>=22"')
+    .option('--cores <number>', 'how many processors every step takes')
+    .option('--memory <size>', 'how much memory every step takes, e.g. 4GiB')
+    .option('--exclusive', 'run every step alone on its node')
+    .option('--priority <priority>', 'whose steps go first: low, normal, high or critical (default: normal)')
     .option('--env <name=value>', 'a variable for every step; may be given several times', collect, [])
     .option('--step-timeout <time>', 'limit for each step, e.g. 90s, 30m, 2h')
     .option('--node-wait <time>', 'how long a step may wait for a node that fits')

@@ -38,7 +38,7 @@ export function describeEvent({ data, jobId }: JobEvent): string | undefined {
     case 'step.waiting':
       return `${cleanLine(data.title)}: waiting for a node with ${data.class}`;
     case 'step.started':
-      return `${cleanLine(data.title)}: started on ${data.node}${data.attempt > 1 ? ` (attempt ${data.attempt})` : ''}`;
+      return `${cleanLine(data.title)}: started on ${data.node}${describeStart(data)}`;
     case 'step.finished':
       return `${cleanLine(data.title)}: ${describeEnd(data)}`;
     case 'step.interrupted':
@@ -85,6 +85,16 @@ function describeAgent({ title, step }: { title: string; step?: string | undefin
 function describeCall(call: { model: string; inputTokens: number; outputTokens: number; usd: number | null }): string {
   const cost = call.usd === null ? '' : `, $${call.usd.toFixed(4)}`;
   return `(${call.model}, ${call.inputTokens} + ${call.outputTokens} tokens${cost})`;
+}
+
+/** Which attempt it is, how long it waited where that is worth a word, and why there. */
+function describeStart({ attempt, waitedMs = 0, why }: { attempt: number; waitedMs?: number; why?: string }): string {
+  const parts = [
+    ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+    ...(waitedMs >= 1000 ? [`waited ${formatDuration(waitedMs)}`] : []),
+    ...(why ? [why] : []),
+  ];
+  return parts.length === 0 ? '' : ` ${style('dim', `(${parts.join(', ')})`)}`;
 }
 
 const noteColours = { info: 'dim', warning: 'yellow', error: 'red' } as const;
