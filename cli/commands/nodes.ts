@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { NodeRecord } from '../../contracts/node.ts';
 import { connect, type GlobalOptions } from '../connect.ts';
+import { describeHistory } from '../node/history.ts';
 import { addLifecycleCommands } from '../node/lifecycle.ts';
+import { watchNodes } from '../node/live-table.ts';
 import { describeFacts } from '../node/describe-facts.ts';
 import { addImportCommand } from '../node/import-command.ts';
 import { addNodeOptions, buildRegistration, type NodeOptions } from '../node/registration.ts';
@@ -11,11 +13,14 @@ import { cleanLine } from '../text/clean.ts';
 import { styledStatus } from '../text/style.ts';
 import { table } from '../text/table.ts';
 
-type JsonOptions = GlobalOptions & { json?: boolean };
+type JsonOptions = GlobalOptions & { json?: boolean; watch?: boolean };
 
 export function configure(command: Command): void {
   // An option of the parent and of its subcommands alike: commander gives it to whichever comes first, so all read it globally.
-  command.option('--json', 'print nodes as JSON').action(list);
+  command
+    .option('--json', 'print nodes as JSON')
+    .option('--watch', 'show how the nodes are, anew every second until Ctrl-C')
+    .action(list);
   command.command('list').description('list the nodes').action(list);
 
   addNodeOptions(command.command('add').description('add a machine that is reached by SSH')).action(
@@ -32,11 +37,17 @@ export function configure(command: Command): void {
 
   command
     .command('show')
-    .description('show what a node has')
+    .description('show what a node has, and how it was')
     .argument('<name>')
     .action(async (name: string, _options: unknown, self: Command) => {
       const options = self.optsWithGlobals<JsonOptions>();
-      show(await (await connect(options)).getNode(name), options, true);
+      const client = await connect(options);
+      const node = await client.getNode(name);
+      if (options.json) return show(node, options);
+      const hour = new Date(Date.now() - 3_600_000);
+      const history = [await client.listNodeEvents(name, 10), await client.readNodeMetrics(name, 60, hour)] as const;
+      show(node, options, true);
+      process.stdout.write(describeHistory(...history));
     });
 
   command
@@ -72,6 +83,7 @@ export function configure(command: Command): void {
 async function list(_options: unknown, self: Command): Promise<void> {
   const options = self.optsWithGlobals<JsonOptions>();
   const client = await connect(options);
+  if (options.watch) return await watchNodes(client, options.json === true);
   const nodes = await client.listNodes();
   if (options.json) printJson(nodes);
   else
