@@ -76,7 +76,7 @@ function withNode(use: (place: Place) => Promise<void>): Promise<void> {
 
 function ask(model: string, more: Partial<LlmRequestInput> = {}) {
   const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }];
-  return llmRequestSchema.parse({ model, messages, maxTokens: 30, temperature: 0, ...more });
+  return llmRequestSchema.parse({ model, messages, maxTokens: 30, ...more });
 }
 
 function providerOf(hosts: ModelHosts): NodeLlamaCpp {

@@ -17,7 +17,7 @@ const kinds = { u32: 4, f32: 6, string: 8, array: 9, i32: 5 } as const;
 
 /**
  * A model of the llama layout with random weights and a vocabulary of bytes: 470 KB that llama.cpp loads like any other. An endless one never says
- * that it has said all when it is asked at temperature 0; others do sooner or later.
+ * that it has said all; others do sooner or later.
  */
 export async function writeTinyGguf(
   path: string,
@@ -57,8 +57,7 @@ export async function writeTinyGguf(
     dimensions,
     data: weights(name, dimensions),
   }));
-  // Of no likelihood: there is always a token of more.
-  if (options.endless) tensors.find(({ name }) => name === 'output.weight')!.data.fill(0, 2 * width * 4, 3 * width * 4);
+  if (options.endless) neverEnd(tensors);
   let offset = 0;
   const infos = tensors.map(({ name, dimensions, data }) => {
     const info = [bytesOf(name), u32(dimensions.length), ...dimensions.map(u64), u32(0), u64(offset)];
@@ -88,6 +87,15 @@ function shapes(vocabulary: number): [string, number[]][] {
     ['output_norm.weight', [width]],
     ['output.weight', [width, vocabulary]],
   ];
+}
+
+/** Every token has much of the first dimension, in which the end of the text is as unlikely as can be. */
+function neverEnd(tensors: readonly { name: string; data: Buffer }[]): void {
+  const bytesOfRow = width * 4;
+  for (const { name, data } of tensors) {
+    if (name === 'token_embd.weight') for (let at = 0; at < data.length; at += bytesOfRow) data.writeFloatLE(5, at);
+    if (name === 'output.weight') data.fill(0, 2 * bytesOfRow, 3 * bytesOfRow).writeFloatLE(-100, 2 * bytesOfRow);
+  }
 }
 
 /** The same in every run: norms of one, everything else small and without pattern. */
