@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type HelixClient } from '../../client/client.ts';
 import type { JobEventData } from '../../contracts/event.ts';
+import { helixOnTerminal } from '../cli/helix.ts';
 import { makeRepository } from '../support/projects.ts';
 import {
   type Asked,
@@ -182,6 +183,36 @@ describe('reasoning in a job and a chat', function () {
     assert.equal(provider.journal.length, 1);
     assert.ok(provider.journal[0]!.body.thinking);
     assert.equal(provider.journal[0]!.maxTokens, 32_000);
+  });
+
+  it('shows what is thought at the prompt of a chat, and takes a strategy for the next messages there', async () => {
+    move = ({ prompt }) => {
+      if (prompt.includes('step by step: what is known')) return { text: 'One step.' };
+      return { thinking: 'Let me see.', text: 'It says one.' };
+    };
+    const script: [RegExp, string][] = [
+      [/> /, '/reasoning chain-of-thought\r'],
+      [/from the next message on[^]*> /, 'What does the note say?\r'],
+      [/It says one\.[^]*> /, '/reasoning direct\r'],
+      [/direct from the next message on[^]*> /, 'Again?\r'],
+      [/It says one\.[^]*> /, '/exit\r'],
+    ];
+    let read = 0;
+    const { stdout } = await helixOnTerminal(['chat', '--repo', repository], {
+      env: stack.env,
+      onOutput(output, child) {
+        const [sees, keys] = script[0] ?? [];
+        if (!sees || keys === undefined || !sees.test(output.slice(read))) return;
+        script.shift();
+        read = output.length;
+        child.stdin!.write(keys);
+      },
+    });
+    assert.deepEqual(script, [], stdout);
+    assert.match(stdout, /Chat: Think step by step: One step\./);
+    assert.match(stdout, /Chat: Answer from the steps: done/);
+    assert.match(stdout, /\x1b\[2mLet me see\.\x1b\[22m/);
+    assert.equal(provider.journal.length, 3);
   });
 
   it('refuses a strategy that there is not, and names those there are', async () => {
