@@ -1,4 +1,4 @@
-import { Connection } from '@temporalio/client';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
 import { searchAttributes } from './search-attribute-types.ts';
 import type { AttributeType } from './search-attribute-types.ts';
@@ -6,7 +6,13 @@ import type { AttributeType } from './search-attribute-types.ts';
 /** IndexedValueType of the server's API. */
 const typeNumbers: Record<AttributeType, number> = { Keyword: 2, KeywordList: 7 };
 
-/** Registers what is missing of the search attributes in the namespace. Throws the connection's or the server's error. */
+/** gRPC's UNIMPLEMENTED. */
+const unimplemented: number = 12;
+
+/**
+ * Registers what is missing of the search attributes in the namespace. A server that offers no such service is told of them elsewhere. Throws the connection's or the
+ * server's error.
+ */
 export async function registerSearchAttributes(options: ConnectionOptions, namespace: string): Promise<void> {
   const connection = await Connection.connect(options);
   try {
@@ -17,6 +23,8 @@ export async function registerSearchAttributes(options: ConnectionOptions, names
       namespace,
       searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, typeNumbers[type]])),
     });
+  } catch (error) {
+    if (!isGrpcServiceError(error) || error.code !== unimplemented) throw error;
   } finally {
     await connection.close();
   }

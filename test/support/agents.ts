@@ -12,7 +12,7 @@ import { startIntegrations } from '../../workers/integrations.ts';
 import { startNodePool } from '../../workers/node-pool.ts';
 import { startOrchestrator } from '../../workers/orchestrator.ts';
 import { type Foundation, lay } from '../../workers/support/foundation.ts';
-import type { StartRole } from '../../workers/support/role.ts';
+import type { Role, StartRole } from '../../workers/support/role.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import { atEndOfTests } from './hooks.ts';
 import { withDatabase } from './postgres.ts';
@@ -42,6 +42,8 @@ export interface AgentsOptions {
   temporal?: string;
   /** Without workers in this process. */
   idle?: boolean;
+  /** The path of other workflows than ours. */
+  bundle?: string;
   /** With this machine as a node, for commands. */
   nodes?: boolean;
 }
@@ -82,9 +84,11 @@ export async function withAgents<T>(options: AgentsOptions, use: (agents: Agents
 }
 
 async function withRoles<T>(foundation: Foundation, options: AgentsOptions, use: () => Promise<T>): Promise<T> {
-  const starts = options.idle ? [] : [startIntegrations, startOrchestrator, ...(options.nodes ? [startNodePool] : [])];
-  const roles = await Promise.all(starts.map((start: StartRole) => start(foundation)));
+  const orchestrator: StartRole = (laid) => startOrchestrator(laid, options.bundle);
+  const starts = options.idle ? [] : [startIntegrations, orchestrator, ...(options.nodes ? [startNodePool] : [])];
+  const roles: Role[] = [];
   try {
+    for (const start of starts) roles.push(await start(foundation));
     return await use();
   } finally {
     for (const role of roles) role.stop();
