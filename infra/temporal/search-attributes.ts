@@ -7,7 +7,7 @@ import type { AttributeType } from './search-attribute-types.ts';
 const typeNumbers: Record<AttributeType, number> = { Keyword: 2, KeywordList: 7 };
 
 /** gRPC's UNIMPLEMENTED. */
-const unimplemented: number = 12;
+const unimplemented = 12;
 
 /**
  * Registers what is missing of the search attributes in the namespace. A server that offers no such service is told of them elsewhere. Throws the connection's or the
@@ -24,7 +24,8 @@ export async function registerSearchAttributes(options: ConnectionOptions, names
       searchAttributes: Object.fromEntries(missing.map(([name, type]) => [name, typeNumbers[type]])),
     });
   } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== unimplemented) throw error;
+    const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
+    if (code !== unimplemented) throw error;
   } finally {
     await connection.close();
   }
