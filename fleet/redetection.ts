@@ -10,19 +10,25 @@ export interface RedetectionOptions {
   logger: NodeLogger;
 }
 
+export interface Redetection {
+  /** Looks at one node now; a machine that comes back may have been set up anew. Never rejects. */
+  detect(name: string): Promise<void>;
+  stop(): void;
+}
+
 /** So few at once that a large fleet is looked at little by little. */
 const atOnce = 4;
 
 /**
  * Looks again and again at what the connected nodes have, so that a toolchain that was installed or a disk that filled up is known to
- * placement. A node that cannot be looked at keeps its facts: saying that it is ill is the business of its health. Returns what stops it.
+ * placement. A node that cannot be looked at keeps its facts: saying that it is ill is the business of its health.
  */
-export function startRedetection({ roster, everyMs, save, logger }: RedetectionOptions): () => void {
+export function startRedetection({ roster, everyMs, save, logger }: RedetectionOptions): Redetection {
   let running = false;
   let stopped = false;
   const detect = async (name: string): Promise<void> => {
     const node = roster.get(name);
-    if (!node || roster.record(name)?.state === 'unreachable') return;
+    if (!node || stopped) return;
     try {
       const facts = await node.probe();
       // What else is said of the node may have changed meanwhile.
@@ -40,14 +46,17 @@ export function startRedetection({ roster, everyMs, save, logger }: RedetectionO
     running = true;
     const names = roster.records().map(({ name }) => name).values(); // prettier-ignore
     const oneAfterTheOther = async (): Promise<void> => {
-      for (const name of names) if (!stopped) await detect(name);
+      for (const name of names) if (roster.record(name)?.state !== 'unreachable') await detect(name);
     };
     await Promise.all(Array.from({ length: atOnce }, oneAfterTheOther));
     running = false;
   };
   const timer = setInterval(() => void detectAll(), everyMs);
-  return () => {
-    stopped = true;
-    clearInterval(timer);
+  return {
+    detect,
+    stop: () => {
+      stopped = true;
+      clearInterval(timer);
+    },
   };
 }

@@ -6,10 +6,11 @@ import { createStepActivities } from '../activities/steps.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
 import { changeStanding, nodesChannel, updateNode } from '../db/nodes.ts';
+import { listAbandoned } from '../db/steps.ts';
 import { Allocator } from '../fleet/placement/allocator.ts';
 import { Roster } from '../fleet/placement/roster.ts';
 import { Warmth } from '../fleet/placement/warmth.ts';
-import { startRedetection } from '../fleet/redetection.ts';
+import { type Redetection, startRedetection } from '../fleet/redetection.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { ProviderPool } from '../llm/provider-pool.ts';
 import { fleetTaskQueue, poolTaskQueue } from '../workflows/task-queues.ts';
@@ -34,13 +35,23 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
   const background = (work: () => Promise<unknown>): void =>
     void work().catch((error: unknown) => logger.warn({ err: error }, 'the node-pool could not follow a change'));
 
+  let redetection: Redetection | undefined;
   const allocator = new Allocator(() => membership.isAlive());
   const metrics = new MetricsRecorder(database, logger);
   const roster = new Roster(
     allocator,
     {
-      onCondition: (name, condition) => background(() => changeStanding(database, name, { condition }, pool.id)),
+      onCondition: (name, condition) => {
+        background(() => changeStanding(database, name, { condition }, pool.id));
+        if (condition.state === 'healthy') void redetection?.detect(name);
+      },
       onBeat: (name, beat, busy) => metrics.take(name, beat, busy),
+      // A machine that was away comes back with work that was done elsewhere meanwhile.
+      onStray: (node, executionIds) =>
+        background(async () => {
+          const abandoned = await listAbandoned(database, node.name, executionIds);
+          await Promise.all(abandoned.map((executionId) => node.release(executionId)));
+        }),
     },
     logger,
   );
@@ -127,7 +138,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     ),
   ];
   await serveAll();
-  const stopRedetection = startRedetection({
+  redetection = startRedetection({
     roster,
     everyMs: config.fleet.detectEveryMs,
     save: (record) => updateNode(database, record),
@@ -138,7 +149,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
   const { promise: stopping, resolve: stop } = Promise.withResolvers<void>();
   const end = async (): Promise<void> => {
     await Promise.race([stopping, broken, ...ended]);
-    stopRedetection();
+    redetection?.stop();
     for (const unlisten of stopListening) unlisten();
     connector.stop();
     hosts.close();

@@ -85,17 +85,18 @@ describe('detection', function () {
     withPrograms(
       {
         git: 'echo git version 2.39.5',
-        make: 'sleep 60',
+        make: 'sleep 60.4711',
         // Its child keeps the output open for longer than anybody waits.
-        cmake: 'sleep 61 & echo cmake version 3.25.1',
-        ninja: "trap '' TERM; while :; do sleep 62; done",
+        cmake: 'sleep 61.4711 & echo cmake version 3.25.1',
+        ninja: "trap '' TERM; while :; do sleep 62.4711; done",
       },
       async (login) => {
         const started = performance.now();
         const tools = await detectTools(login, { ninja: '1.11.1' }, 1_000);
         assert.ok(performance.now() - started < 3_000);
         assert.deepEqual(tools, { git: '2.39.5', make: '', cmake: '3.25.1', ninja: '1.11.1' });
-        const left = () => execFileSync('/bin/sh', ['-c', 'pgrep -x -f "sleep 6[012]" || true'], { encoding: 'utf8' });
+        const left = () =>
+          execFileSync('/bin/sh', ['-c', 'pgrep -x -f "sleep 6[012]\\.4711" || true'], { encoding: 'utf8' });
         await eventually('the end of what hung', () => left() === '');
       },
     ));
@@ -165,7 +166,7 @@ describe('detection', function () {
     };
     const nodes = new Map(Object.entries(probes).map(([name, probe]) => [name, { probe } as FleetNode]));
     const saved: string[] = [];
-    const stop = startRedetection({
+    const redetection = startRedetection({
       roster: {
         records: () => [...records.values()],
         record: (name) => records.get(name),
@@ -177,13 +178,14 @@ describe('detection', function () {
       logger: pino({ level: 'silent' }),
     });
     await setTimeout(200);
-    stop();
+    redetection.stop();
     const count = saved.length;
     assert.ok(count >= 3);
     assert.deepEqual(new Set(saved), new Set(['quick']));
     assert.deepEqual(records.get('quick')?.facts, after);
     assert.deepEqual(records.get('silent')?.facts, nodeRecord('silent').facts);
     await setTimeout(60);
+    await redetection.detect('quick');
     assert.equal(saved.length, count);
   });
 
