@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Client, Pool, type PoolClient, type QueryResultRow, TypeOverrides } from 'pg';
+import { Client, DatabaseError, Pool, type PoolClient, type QueryResultRow, TypeOverrides } from 'pg';
 import { translateConnectionError } from './connection-error.ts';
 import { Listener, type OnMessage } from './listener.ts';
 
@@ -7,7 +7,7 @@ import { Listener, type OnMessage } from './listener.ts';
 export interface Queryable {
   /**
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. Within a transaction, `work` is
-   * part of that one.
+   * part of that one. It may run several times: of transactions that collide (deadlock, serialization) one is tried again.
    */
   transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
   /** Throws a `stack.unreachable` HelixError when the server is gone, pg's DatabaseError when the statement is at fault. */
@@ -23,6 +23,10 @@ export interface Database extends Queryable {
   listen(channel: string, onMessage: OnMessage): Promise<() => void>;
   close(): Promise<void>;
 }
+
+/** serialization_failure and deadlock_detected */
+const collisions = new Set(['40001', '40P01']);
+const mostAttempts = 5;
 
 /** The type id of `bigint`. Its values come as numbers: bytes and milliseconds stay below 2^53. */
 const bigint = 20;
@@ -59,27 +63,40 @@ export function openDatabase(url: string, options: { logger?: Logger; connection
       }
     };
 
+  const once = async <T>(work: (transaction: Queryable) => Promise<T>): Promise<T> => {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw translateConnectionError(error, address);
+    });
+    let broken: Error | undefined;
+    try {
+      const within: Queryable = { query: queryOn(client), transaction: (part) => part(within) };
+      await within.query('begin');
+      const result = await work(within);
+      await within.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((reason: Error) => {
+        broken = reason;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
+
   return {
     query: queryOn(pool),
 
     async transaction(work) {
-      const client = await pool.connect().catch((error: unknown) => {
-        throw translateConnectionError(error, address);
-      });
-      let broken: Error | undefined;
-      try {
-        const within: Queryable = { query: queryOn(client), transaction: (part) => part(within) };
-        await within.query('begin');
-        const result = await work(within);
-        await within.query('commit');
-        return result;
-      } catch (error) {
-        await client.query('rollback').catch((reason: Error) => {
-          broken = reason;
-        });
-        throw error;
-      } finally {
-        client.release(broken);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await once(work);
+        } catch (error) {
+          // Of transactions that stood in each other's way the server ends one, which may be tried again as it was.
+          if (attempt >= mostAttempts || !(error instanceof DatabaseError && collisions.has(error.code ?? '')))
+            throw error;
+          logger?.warn({ err: error, attempt }, 'a transaction collided with another and is tried again');
+        }
       }
     },
 

@@ -1,7 +1,7 @@
 // Plain JavaScript for any Node 20 or later, without dependencies: it runs before anything is installed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -121,6 +121,10 @@ async function ensureNode() {
 async function ensureInstalled(dependencies, node) {
   if (isInstalled(dependencies)) return;
   const { folder, what } = dependencies;
+  const modules = join(folder, 'node_modules');
+  // npm would empty the folder behind it, which belongs to somebody else.
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new Error(`${modules} is a link to another folder, and ${what} would be installed there: remove the link`);
   const lock = join(state, `install-${folder === root ? 'root' : 'node'}.lock`);
   const waiting = (pid) => say(`waiting for process ${pid}, which is installing ${what}`);
   await withLock(

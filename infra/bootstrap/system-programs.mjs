@@ -8,6 +8,8 @@ const needed = [
   { program: 'sshd', package: 'openssh-server' },
   { program: 'fish', package: 'fish' },
   { program: 'tcsh', package: 'tcsh' },
+  { program: 'nft', package: 'nftables' },
+  { program: 'faketime', package: 'faketime' },
 ];
 
 const serviceVeto = '/usr/sbin/policy-rc.d';

@@ -25,6 +25,28 @@ describe('the database connection', function () {
       }
     }));
 
+  it('tries a transaction again that the server ended because it and another waited for each other', () =>
+    withDatabase(async (url) => {
+      const database = openDatabase(url);
+      try {
+        await database.query('create table t as select x, 0 as n from generate_series(1, 2) x');
+        let waiting = 0;
+        const { promise: bothHold, resolve } = Promise.withResolvers<void>();
+        const add = (first: number, second: number): Promise<void> =>
+          database.transaction(async (transaction) => {
+            await transaction.query('update t set n = n + 1 where x = $1', [first]);
+            if ((waiting += 1) === 2) resolve();
+            await bothHold;
+            await transaction.query('update t set n = n + 1 where x = $1', [second]);
+          });
+        await Promise.all([add(1, 2), add(2, 1)]);
+        assert.equal(waiting, 3);
+        assert.deepEqual((await database.query('select n from t order by x')).rows, [{ n: 2 }, { n: 2 }]);
+      } finally {
+        await database.close();
+      }
+    }));
+
   it('survives the loss of the server: errors say so, queries work again, listeners are told to look', () =>
     withDatabase(async (url) => {
       await withCuttableProxy(url, async (proxied, proxy) => {
