@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, symlink } from 'node:fs/promises';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LlmRequestInput, llmRequestSchema, type LlmStreamEvent } from '../../contracts/llm.ts';
 import { type FleetNode, openSshNode } from '../../fleet/node.ts';
+import { Hub } from '../../llm/local/hub.ts';
 import { NodeLlamaCpp } from '../../llm/local/node/provider.ts';
-import type { HostSettings } from '../../llm/local/node/wire.ts';
+import { Relay } from '../../llm/local/node/relay.ts';
+import type { HostChannel, HostSettings } from '../../llm/local/node/wire.ts';
 import type { Progress } from '../../llm/local/progress.ts';
 import { parseSource } from '../../llm/local/source.ts';
 import { ModelHosts } from '../../workers/support/model-hosts.ts';
@@ -198,5 +200,24 @@ describe('models on a node', function () {
       await eventually('the lease ends', async () => running(sshd).models === 0, 10_000);
       sshd.thaw();
       await failure('llm.unavailable', silent.ended);
+    }));
+
+  it('are given the files of their pull by the controller, and nothing else of it', () =>
+    withTempDir(async (dir) => {
+      await writeTinyGguf(join(dir, 'own.gguf'));
+      await writeFile(join(dir, 'secret.gguf'), 'of nobody else');
+      const relay = new Relay(dir, new Hub());
+      const handlers = relay.handlers();
+      const channel = { signal, event: () => undefined } as unknown as HostChannel;
+      const asked = (method: string, request: object) => handlers[method]!(request as never, channel);
+      const end = relay.serve('p1', { kind: 'file', path: join(dir, 'own.gguf') }, () => undefined);
+      assert.deepEqual(await asked('relayFind', { pull: 'p1' }), ['own.gguf']);
+      for (const path of ['secret.gguf', '../own.gguf', join(dir, 'own.gguf')])
+        await failure('llm.model-not-found', asked('relayLocate', { pull: 'p1', path }));
+      await failure('llm.model-not-found', asked('relayFetch', { pull: 'p1', path: 'secret.gguf', offset: 0 }));
+      for (const packages of [['left-pad'], ['linux-x64', 'left-pad'], []])
+        await failure('llm.model-not-found', asked('relayRuntime', { packages }));
+      end();
+      await failure('llm.unavailable', asked('relayFind', { pull: 'p1' }));
     }));
 });

@@ -57,7 +57,7 @@ export class Relay {
 
   handlers(): Record<string, HostHandler> {
     return {
-      relayFind: ({ pull }: RelayFind, { signal }) => this.#find(this.#known(pull), signal),
+      relayFind: async ({ pull }: RelayFind, { signal }) => this.#find(this.#known(pull), signal),
       relayLocate: (request: RelayLocate, channel) => this.#locate(request, channel),
       relayFetch: (request: RelayFetch, channel) => this.#fetch(request, channel),
       relayRuntime: (request: RelayRuntime, { signal }) => this.#runtime(request, signal),
