@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, symlink } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LocalModelDetails, LocalModelList, PullEvent } from '../../contracts/local-model.ts';
 import type { AgentTurnResult } from '../../contracts/workflow.ts';
@@ -10,31 +10,16 @@ import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
 import { llamaHome } from '../llm/support/llama-home.ts';
 import { writeTinyGguf } from '../llm/support/tiny-gguf.ts';
 import { withAgents } from '../support/agents.ts';
-import { pathWith, systemPrograms } from '../support/few-programs.ts';
+import { withModelMachine } from '../support/model-machine.ts';
 import { withScriptedModel } from '../support/scripted-model.ts';
-import { type Sshd, withSshd } from '../support/sshd.ts';
+import type { Sshd } from '../support/sshd.ts';
 import { eventually, type Stack, startStack } from '../support/stack.ts';
-import { withTempDir } from '../support/temp-dir.ts';
 
 function running(sshd: Sshd): number {
   return sshd.processes().filter(({ command }) => /model-host-\w+\.mjs (--root|model)/.test(command)).length;
 }
 
 const settings = { HELIX_LLM_LLAMACPP_THREADS: '1', HELIX_LLM_LLAMACPP_GPU: 'off' };
-
-/** A machine without npm that has llama.cpp already. */
-function withMachine(use: (machine: { sshd: Sshd; dir: string }) => Promise<void>): Promise<void> {
-  return withTempDir((dir) =>
-    withSshd(
-      async (sshd) => {
-        await mkdir(join(sshd.home, '.helix'));
-        await symlink(join(await llamaHome(), 'llama-cpp'), join(sshd.home, '.helix', 'llama-cpp'));
-        await use({ sshd, dir });
-      },
-      { path: pathWith(dir, [...systemPrograms, 'git', 'node']) },
-    ),
-  );
-}
 
 describe('a model on a node, from the command line', function () {
   this.timeout(180_000);
@@ -47,7 +32,7 @@ describe('a model on a node, from the command line', function () {
   after(() => stack.down());
 
   it('is pulled to it, asked there, also after its node-pool was killed, and removed without a trace', () =>
-    withMachine(async ({ sshd, dir }) => {
+    withModelMachine(async ({ sshd, dir }) => {
       const models = (...args: string[]) => stack.helix(['models', ...args]);
       const { target } = sshd;
       const added = await stack.helix([
@@ -108,7 +93,7 @@ describe('a model on a node, asked by an agent', function () {
   before(() => llamaHome());
 
   it('answers, and when its node is lost in the middle of a call the next model goes on', () =>
-    withMachine(({ sshd, dir }) =>
+    withModelMachine(({ sshd, dir }) =>
       withScriptedModel(
         () => 'All is done.',
         ({ url }) =>

@@ -9,6 +9,9 @@ import { loadConfig } from '../../config/load.ts';
 import { prepareSample } from '../../examples/prepare-sample.ts';
 import { readStackState } from '../../infra/embedded/stack.ts';
 import { resolveTemporalCli } from '../../infra/embedded/temporal-cli.ts';
+import { writeTinyGguf } from '../llm/support/tiny-gguf.ts';
+import { endShared } from './hooks.ts';
+import { withModelMachine } from './model-machine.ts';
 import { makeRepository } from './projects.ts';
 import { type ModelMove, withScriptedModel } from './scripted-model.ts';
 import { eventually, root, type Stack, startStack, succeed } from './stack.ts';
@@ -17,14 +20,20 @@ let refusals = 0;
 const target = join(root, 'test', 'histories');
 const dir = await mkdtemp(join(tmpdir(), 'helix-histories-'));
 await withScriptedModel(agentMove, async (model) => {
-  const stack = await startStack({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: model.url });
+  const stack = await startStack({
+    ANTHROPIC_API_KEY: 'key',
+    ANTHROPIC_BASE_URL: model.url,
+    HELIX_LLM_LLAMACPP_GPU: 'off',
+  });
   try {
     await runJobs(stack);
     await runAgents(stack);
     await runChats(stack);
+    await runNodes(stack);
     await writeHistories(stack);
   } finally {
     await stack.down();
+    await endShared();
     await rm(dir, { recursive: true, force: true });
   }
 });
@@ -183,6 +192,22 @@ async function runChats({ helix }: Stack): Promise<void> {
   await long;
   await helix(['cancel', chat]);
   await say('edit one to four', '--resume', chat);
+}
+
+async function runNodes({ helix }: Stack): Promise<void> {
+  const file = join(dir, 'own.gguf');
+  await writeTinyGguf(file, { context: 4_096 });
+  await withModelMachine(async ({ sshd }) => {
+    const { user, host, port, keyFile } = sshd.target;
+    const knownHosts = await sshd.knownHosts();
+    const add = ['add', `${user}@${host}:${port}`, '--name', 'n1', '--key', keyFile, '--known-hosts', knownHosts];
+    for (const args of [add, ['cordon', 'n1'], ['uncordon', 'n1'], ['probe', 'n1']]) await helix(['nodes', ...args]);
+    await helix(['models', 'pull', file, '--node', 'n1']);
+    await helix(['models', 'test', 'llamacpp/own', '--prompt', 'Hi', '--max-tokens', '5']);
+    await helix(['models', 'rm', 'own']);
+    await helix(['nodes', 'drain', 'n1']);
+    await helix(['nodes', 'retire', 'n1']);
+  });
 }
 
 async function writeHistories({ env }: Stack): Promise<void> {
