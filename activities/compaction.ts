@@ -1,11 +1,10 @@
 import { append, type HashedEntry } from '../agent/conversation.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { ConversationEntry } from '../contracts/agent.ts';
-import type { LlmRequest, ModelInfo } from '../contracts/llm.ts';
+import type { LlmRequest } from '../contracts/llm.ts';
 import { splitContext } from '../llm/context/budget.ts';
 import { compress } from '../llm/context/compress.ts';
 import { TokenEstimator } from '../llm/context/tokens.ts';
-import { contextOf } from '../llm/routing/needs.ts';
 
 // An estimator remembers what it has measured of each message for as long as the message lives.
 const estimators = new Map<string, TokenEstimator>();
@@ -18,12 +17,12 @@ export async function fitConversation(
   blobs: BlobStore,
   entries: readonly HashedEntry[],
   request: Pick<LlmRequest, 'system' | 'tools'>,
-  model: { name: string; info: ModelInfo | undefined; maxTokens: number },
+  model: { name: string; contextTokens: number; maxOutputTokens?: number | undefined; maxTokens: number },
 ): Promise<readonly HashedEntry[]> {
   const estimator = estimatorOf(model.name);
   const shares = splitContext({
-    contextTokens: contextOf(model.info),
-    ...(model.info?.maxOutputTokens === undefined ? {} : { maxOutputTokens: model.info.maxOutputTokens }),
+    contextTokens: model.contextTokens,
+    ...(model.maxOutputTokens === undefined ? {} : { maxOutputTokens: model.maxOutputTokens }),
     system: estimator.text(request.system),
     tools: estimator.tools(request.tools),
     map: 0,

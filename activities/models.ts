@@ -14,11 +14,13 @@ import type { Database } from '../db/database.ts';
 import { appendEvents } from '../db/events.ts';
 import { findModelCall, recordAnswered, recordRefused, recordSent } from '../db/model-calls.ts';
 import { boundCall, type CallBound, mostPromptTokens } from '../llm/call-bound.ts';
+import { contextFor } from '../llm/context/budget.ts';
 import { TokenEstimator } from '../llm/context/tokens.ts';
 import { costOf, modelInfo } from '../llm/models/catalog.ts';
 import type { LlmProvider } from '../llm/provider.ts';
 import type { ProviderPool } from '../llm/provider-pool.ts';
 import { parseModelName } from '../llm/routing/model-name.ts';
+import { contextOf } from '../llm/routing/needs.ts';
 import { estimatorOf, fitConversation } from './compaction.ts';
 import { activityGroup } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
@@ -40,6 +42,7 @@ export interface ModelDeps {
 
 const textInHistory = 4_000;
 const textInEvents = 500;
+const mostShortenings = 3;
 
 /** Calls of language models. */
 export function createModelActivities(deps: ModelDeps) {
@@ -70,6 +73,9 @@ class ModelCall {
   private readonly attempt: number;
   /** Whether any of the answer has come. */
   private hasBegun = false;
+  /** What the provider's own refusals have shown the context to be; as the catalog says before. */
+  private contextTokens: number | undefined;
+  private refusedAsTooLong = 0;
 
   constructor(deps: ModelDeps, input: ModelCallInput, callId: string, turn: string, attempt: number) {
     this.deps = deps;
@@ -110,6 +116,7 @@ class ModelCall {
       const pauseMs = await gate.failed(error, signal);
       const refused = !this.hasBegun && error instanceof HelixError && nothingSpentBy.has(error.code);
       if (refused) await recordRefused(database, callId, bound);
+      if (refused && this.makeShorter(error, request)) return await this.result(signal);
       const waitMs = error instanceof HelixError ? error.details['retryAfterMs'] : undefined;
       if (pauseMs > 0) throw spared(error, this.hasOther ? 1 : pauseMs);
       if (!refused || typeof waitMs !== 'number') throw error;
@@ -118,6 +125,17 @@ class ModelCall {
     }
     await gate.answered(response.usage);
     return await this.keep(response, request, entries.at(-1)!.hash, model, lost, Date.now() - startedAt);
+  }
+
+  /** Whether a conversation that the provider finds too long, whatever the catalog says of the model, is to be sent at half its length. */
+  private makeShorter(error: HelixError, request: LlmRequest): boolean {
+    if (error.code !== 'llm.context-exceeded' || this.hasOther) return false;
+    if ((this.refusedAsTooLong += 1) > mostShortenings) return false;
+    const { messages, maxTokens } = request;
+    const estimator = estimatorOf(this.input.model);
+    const said = messages.reduce((sum, message) => sum + estimator.message(message), 0);
+    this.contextTokens = contextFor(estimator.request(request) - said, Math.floor(said / 2), maxTokens!);
+    return true;
   }
 
   private get hasOther(): boolean {
@@ -146,7 +164,8 @@ class ModelCall {
     if (away) return away;
     const entries = await fitConversation(blobs, all, fixed, {
       name: this.input.model,
-      info: model,
+      contextTokens: this.contextTokens ?? contextOf(model),
+      maxOutputTokens: model?.maxOutputTokens,
       maxTokens,
     });
     // The messages were checked when they were made: checking thousands again with every call would take longer than the call.

@@ -51,3 +51,8 @@ export function splitContext(use: ContextUse): ContextShares {
   }
   return { system, tools, map, conversation, answer, margin };
 }
+
+/** The smallest context, in tokens, that leaves a conversation so much room beside what is fixed (system and tools) and the answer. */
+export function contextFor(fixed: number, conversation: number, answer: number): number {
+  return Math.ceil((fixed + Math.max(conversation, leastConversation) + answer) / (1 - marginShare)) + 1;
+}

@@ -40,7 +40,7 @@ export type ProviderMove =
       stop?: string;
     }
   | { garbled: string }
-  | { status: number; retryAfter?: number }
+  | { status: number; retryAfter?: number; message?: string }
   | 'hang';
 
 export interface JournalEntry extends Asked {
@@ -81,9 +81,16 @@ export async function withScriptedProvider<T>(
     if (does === 'hang') return;
     if ('status' in does) {
       const headers = does.retryAfter === undefined ? {} : { 'retry-after': String(does.retryAfter) };
-      const type = does.status === 529 ? 'overloaded_error' : does.status === 429 ? 'rate_limit_error' : 'api_error';
+      const type =
+        does.status === 529
+          ? 'overloaded_error'
+          : does.status === 429
+            ? 'rate_limit_error'
+            : does.status === 400
+              ? 'invalid_request_error'
+              : 'api_error';
       response.writeHead(does.status, { 'content-type': 'application/json', ...headers });
-      response.end(JSON.stringify({ type: 'error', error: { type, message: 'no' } }));
+      response.end(JSON.stringify({ type: 'error', error: { type, message: does.message ?? 'no' } }));
       return;
     }
     if ('garbled' in does) {

@@ -161,6 +161,24 @@ describe('the calls of an agent', function () {
     });
   });
 
+  it('are made shorter when the only model finds them too long, whatever is known of it', async () => {
+    const reads = Array.from({ length: 10 }, () => ({ tool: 'read', args: { path: 'long.txt' } }));
+    const least = 100_000;
+    const move = ({ answers, promptBytes }: Asked): ProviderMove => {
+      if (promptBytes > least) return { status: 400, message: 'prompt is too long: 250000 tokens > 200000 maximum' };
+      return answers === 0 ? { calls: reads } : { text: 'done' };
+    };
+    await withTwo(move, async (agents, journal) => {
+      const result = (await (await agents.start({ models: [seeing] })).result()) as AgentTurnResult;
+      assert.equal(result.status, 'done');
+      const sizes = journal.map(({ promptBytes }) => promptBytes);
+      const refused = sizes.filter((bytes) => bytes > least).length;
+      assert.ok(refused >= 1 && refused <= 3, sizes.join(' '));
+      assert.equal(journal.filter(({ answered }) => answered).length, 2);
+      assert.equal(result.spending.calls, 2, 'what was refused costs nothing');
+    });
+  });
+
   it('spare a provider that fails: the next model is asked at once, the first one again when it is well', async () => {
     let isDown = true;
     const move = ({ model, prompt }: Asked): ProviderMove => {
