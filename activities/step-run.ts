@@ -154,7 +154,6 @@ export class StepRun {
         throw await this.handBack(node!);
       }
       if (signal.aborted) throw error;
-      await this.byTheWay(() => this.sayInterrupted(lease.node, error));
       // A node that was given up on purpose is not to blame, nor for what came after the step had ended on it.
       if (!ended && node && roster.get(lease.node) === node)
         await this.byTheWay(() => evidence.broke(lease.node, this.spec, error));
@@ -162,6 +161,7 @@ export class StepRun {
         ended = true;
         return await this.doubt(node, (error as Error).message);
       }
+      await this.byTheWay(() => this.sayInterrupted(lease.node, error));
       throw error;
     } finally {
       lease.release(ended);

@@ -142,6 +142,20 @@ export async function findStep(
   return row && { jobId: row.job_id, step: toView(row), ...(row.result ? { result: row.result } : {}) };
 }
 
+/** Those of the executions that have ended or have gone on to another node: nobody will ask this one for them any more. */
+export async function listAbandoned(
+  database: Queryable,
+  node: string,
+  executionIds: readonly string[],
+): Promise<string[]> {
+  const { rows } = await database.query<{ execution_id: string }>(
+    `select execution_id from steps
+     where execution_id = any($1) and (finished_at is not null or node is distinct from $2 and state = 'running')`,
+    [executionIds, node],
+  );
+  return rows.map((row) => row.execution_id);
+}
+
 /** Inserts the step with the next number of its job, unless it is known. */
 async function introduce(
   transaction: Queryable,

@@ -31,6 +31,8 @@ export interface AgentSample {
   diskTotal: number;
   /** Executions that have not ended, whoever has asked for them. */
   running: string[];
+  /** Executions whose results lie there. */
+  ended: string[];
 }
 
 export interface ExecuteRequest {

@@ -31,7 +31,7 @@ export class Sampler {
       memoryFree: Math.min(freemem(), process.availableMemory?.() ?? Infinity),
       diskFree: disk.bavail * disk.bsize,
       diskTotal: disk.blocks * disk.bsize,
-      running: this.running(),
+      ...this.executions(),
     };
   }
 
@@ -46,11 +46,11 @@ export class Sampler {
     return this.#cpu;
   }
 
-  /** Executions that have not ended. */
-  running(): string[] {
-    return readdirSync(this.#layout.executions).filter(
-      (id) => !id.startsWith(removedPrefix) && !existsSync(join(this.#layout.execution(id), 'result.json')),
-    );
+  /** Those that have not ended, and those whose result nobody has collected. */
+  executions(): Pick<AgentSample, 'running' | 'ended'> {
+    const ids = readdirSync(this.#layout.executions).filter((id) => !id.startsWith(removedPrefix));
+    const hasEnded = (id: string): boolean => existsSync(join(this.#layout.execution(id), 'result.json'));
+    return { running: ids.filter((id) => !hasEnded(id)), ended: ids.filter(hasEnded) };
   }
 }
 

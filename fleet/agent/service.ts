@@ -85,7 +85,7 @@ export class AgentService {
 
   /** Whether nothing runs on this node, whoever has asked for it. */
   isIdle(): boolean {
-    return this.#sampler.running().length === 0;
+    return this.#sampler.executions().running.length === 0;
   }
 
   async #configure({ name, tenure }: ConfigureRequest): Promise<void> {

@@ -193,6 +193,11 @@ export class Allocator {
     return this.charges.of(node).steps;
   }
 
+  /** Executions on the node that no step here holds. */
+  strayExecutions(node: string): string[] {
+    return this.charges.strayOf(node);
+  }
+
   /** Steps here that hold a share of the node. */
   heldSteps(node: string): number {
     return this.charges.heldOf(node);

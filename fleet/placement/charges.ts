@@ -11,17 +11,18 @@ interface NodeCharges {
   held: Map<string, Share>;
   /** Runs on the node without a step here that holds it: left by a node-pool that died, or by one that lost the connection. */
   stray: Set<string>;
+  /** When those ended here that the node may still name. */
+  ended: Map<string, number>;
 }
 
 /** What the steps on each node take up. */
 export class Charges {
   private readonly nodes = new Map<string, NodeCharges>();
-  private readonly ended = new Map<string, number>();
 
   add(node: string, executionId: string, share: Share): void {
-    const { held, stray } = this.chargesOf(node);
+    const { held, stray, ended } = this.chargesOf(node);
     stray.delete(executionId);
-    this.ended.delete(executionId);
+    ended.delete(executionId);
     held.set(executionId, share);
   }
 
@@ -29,16 +30,16 @@ export class Charges {
   remove(node: string, executionId: string, ended: boolean): void {
     const charges = this.nodes.get(node);
     if (!charges?.held.delete(executionId)) return;
-    if (ended) this.ended.set(executionId, performance.now());
+    if (ended) charges.ended.set(executionId, performance.now());
     else charges.stray.add(executionId);
   }
 
   /** Returns whether less is taken up than before. */
   setRunning(node: string, executionIds: readonly string[]): boolean {
-    this.forgetEnded();
     const charges = this.chargesOf(node);
+    forgetOld(charges.ended);
     const before = charges.stray.size;
-    charges.stray = new Set(executionIds.filter((id) => !charges.held.has(id) && !this.ended.has(id)));
+    charges.stray = new Set(executionIds.filter((id) => !charges.held.has(id) && !charges.ended.has(id)));
     return charges.stray.size < before;
   }
 
@@ -55,6 +56,11 @@ export class Charges {
       memory: shares.reduce((sum, share) => sum + share.memory, 0),
       steps: shares.length,
     };
+  }
+
+  /** What runs on the node without a step here that holds it. */
+  strayOf(node: string): string[] {
+    return [...(this.nodes.get(node)?.stray ?? [])];
   }
 
   /** Steps here that hold a share of the node. */
@@ -74,17 +80,17 @@ export class Charges {
   private chargesOf(node: string): NodeCharges {
     let charges = this.nodes.get(node);
     if (!charges) {
-      charges = { held: new Map(), stray: new Set() };
+      charges = { held: new Map(), stray: new Set(), ended: new Map() };
       this.nodes.set(node, charges);
     }
     return charges;
   }
+}
 
-  private forgetEnded(): void {
-    const now = performance.now();
-    for (const [executionId, at] of this.ended) {
-      if (now - at < rememberEndedMs) break;
-      this.ended.delete(executionId);
-    }
+function forgetOld(ended: Map<string, number>): void {
+  const now = performance.now();
+  for (const [executionId, at] of ended) {
+    if (now - at < rememberEndedMs) break;
+    ended.delete(executionId);
   }
 }

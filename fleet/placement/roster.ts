@@ -11,6 +11,8 @@ export interface RosterListener {
   onCondition(name: string, condition: NodeCondition): void;
   /** `busy` are the steps on the node. */
   onBeat(name: string, beat: Beat, busy: number): void;
+  /** Executions run on the node that no step here holds, or their results lie there; told with each beat. */
+  onStray(node: FleetNode, executionIds: string[]): void;
 }
 
 interface Member {
@@ -136,6 +138,8 @@ export class Roster {
     member.judged = member.judge.look(beat, { cpus: facts.cpus, memory: facts.memory, slots });
     this.allocator.setRunning(name, beat.running);
     this.listener.onBeat(name, beat, this.allocator.busySteps(name));
+    const stray = [...this.allocator.strayExecutions(name), ...beat.ended];
+    if (stray.length > 0) this.listener.onStray(member.node, stray);
     if (member.condition.state !== 'unreachable') this.setCondition(member, member.judged);
   }
 

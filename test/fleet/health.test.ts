@@ -12,6 +12,7 @@ const well: Beat = {
   diskFree: 100 * gibibyte,
   diskTotal: 200 * gibibyte,
   running: [],
+  ended: [],
   latencyMs: 5,
   clockOffsetMs: 3,
 };

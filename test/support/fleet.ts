@@ -23,7 +23,7 @@ export interface Fleet {
   databaseUrl: string;
   machines: Sshd[];
   /** Adds the machine of that number as `m<number>`. */
-  addMachine(index: number, slots?: number): Promise<NodeRecord>;
+  addMachine(index: number, slots?: number, nodeRoot?: string): Promise<NodeRecord>;
   node(name: string): Promise<NodeRecord>;
   /** A further node-pool, which nobody starts again. */
   startPool(): ChildProcess;
@@ -98,11 +98,11 @@ function fleetOf(
     client,
     databaseUrl,
     machines,
-    async addMachine(index, slots = 2) {
+    async addMachine(index, slots = 2, nodeRoot) {
       const { target, hostKey } = machines[index]!;
       return await client.addNode({
         name: `m${index}`,
-        ssh: target,
+        ssh: { ...target, ...(nodeRoot === undefined ? {} : { root: nodeRoot }) },
         hostKey: { kind: 'fingerprint', sha256: await hostKey() },
         slots,
         labels: { pool: 'ssh' },

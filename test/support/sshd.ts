@@ -35,6 +35,9 @@ export interface Sshd {
   killConnections(): void;
   /** Stops every sshd process (STOP), as a machine that has hung. */
   freeze(): void;
+  /** Stops everything of the machine, agents and commands too. */
+  freezeAll(): void;
+  /** Wakes whatever is frozen. */
   thaw(): void;
   /** Ends the server and its connections; `start` brings it back on the same port. */
   stop(): Promise<void>;
@@ -113,7 +116,14 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
     },
     killConnections: () => connections().forEach((pid) => killQuietly(pid, 'SIGKILL')),
     freeze: () => all('SIGSTOP'),
-    thaw: () => all('SIGCONT'),
+    freezeAll: () => {
+      all('SIGSTOP');
+      for (const { pid } of processesWithHome(home)) killQuietly(pid, 'SIGSTOP');
+    },
+    thaw: () => {
+      all('SIGCONT');
+      for (const { pid } of processesWithHome(home)) killQuietly(pid, 'SIGCONT');
+    },
     stop: async () => {
       if (!server) return;
       const ended = new Promise((resolve) => server!.once('exit', resolve));
