@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Nothing but commander and the list of commands is loaded here: `helix --help` must answer at once.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { commands } from './registry.ts';
 
 async function main(argv: string[]): Promise<number> {
@@ -10,6 +10,7 @@ async function main(argv: string[]): Promise<number> {
     )
     .option('--api <url>', 'address of a HelixCode API, instead of that of the embedded stack')
     .helpCommand(false)
+    .configureHelp({ optionDescription: describeOption })
     .showHelpAfterError('(see --help)')
     .exitOverride();
   const entries = new Map(
@@ -28,6 +29,14 @@ async function main(argv: string[]): Promise<number> {
     const { reportError } = await import('./report-error.ts');
     return reportError(error);
   }
+}
+
+/** Without the default of options that may be given several times, which is nothing. */
+function describeOption(option: Option): string {
+  const shown: Option = Array.isArray(option.defaultValue)
+    ? Object.assign(Object.create(Object.getPrototypeOf(option)), option, { defaultValue: undefined })
+    : option;
+  return new Help().optionDescription(shown);
 }
 
 // A reader that has had enough (`helix jobs | head`) is no error.

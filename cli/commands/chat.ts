@@ -7,48 +7,22 @@ import { isFinalJobStatus } from '../../contracts/derived.ts';
 import { answerOnce } from '../chat/answer-once.ts';
 import { ChatPrompt } from '../chat/prompt.ts';
 import { connectOrStart, type GlobalOptions } from '../connect.ts';
-import { parseReasoning } from '../job/agent-options.ts';
-import { attached, attachOption, readFiles } from '../job/attached-files.ts';
+import { addAgentOptions, type AgentOptions, parseReasoning } from '../job/agent-options.ts';
+import { attached, readFiles } from '../job/attached-files.ts';
 import { buildRequest } from '../job/build-request.ts';
-import { reasoningHelp } from '../job/request-options.ts';
 
-interface Options extends GlobalOptions {
+interface Options extends GlobalOptions, AgentOptions {
   repo?: string;
   ref?: string;
-  model?: string;
-  fallback?: string;
-  reasoning?: string;
-  permissions?: string;
-  allow: string[];
-  deny: string[];
-  budget?: string;
-  budgetTokens?: string;
-  budgetMinutes?: string;
   resume?: string;
-  attach: string[];
   json?: boolean;
 }
 
-const collect = (value: string, before: string[]) => [...before, value];
-
 export function configure(command: Command): void {
-  command
+  addAgentOptions(command)
     .option('--repo <path-or-url>', 'the repository (default: the one you are in)')
     .option('--ref <ref>', 'branch, tag or commit; without it a local repository is taken with its uncommitted work')
     .option('--resume <chat>', 'go on with a chat')
-    .option('--model <provider/model>', 'the language model, or auto (default: the configured one)')
-    .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
-    .option('--reasoning <strategy>', reasoningHelp)
-    .option(
-      '--permissions <mode>',
-      'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
-    )
-    .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
-    .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
-    .option('--budget <dollars>', 'what the models may cost in the whole chat')
-    .option('--budget-tokens <number>', 'how many tokens the models may use in all')
-    .option('--budget-minutes <number>', 'how long the agent may work in all')
-    .option(...attachOption, collect, [])
     .option('--json', 'read one message from the standard input, and print one JSON object per line, the result last')
     .addHelpText('after', '\nWithout a terminal, all of the standard input is one message.')
     .action(async () => {

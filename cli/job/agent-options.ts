@@ -1,6 +1,69 @@
-import type { Budget, PermissionRule } from '../../contracts/agent.ts';
+import type { Command } from 'commander';
+import type { Budget, PermissionMode, PermissionRule } from '../../contracts/agent.ts';
 import { HelixError } from '../../contracts/error.ts';
+import type { JobRequest } from '../../contracts/job.ts';
 import { type ReasoningChoice, reasoningChoiceSchema } from '../../contracts/reasoning.ts';
+import { collect } from '../collect.ts';
+import { attachOption } from './attached-files.ts';
+
+/** What `run`, `start` and `chat` have in common, as commander gives it. */
+export interface AgentOptions {
+  model?: string;
+  fallback?: string;
+  reasoning?: string;
+  permissions?: string;
+  allow: string[];
+  deny: string[];
+  attach: string[];
+  budget?: string;
+  budgetTokens?: string;
+  budgetMinutes?: string;
+}
+
+export function addAgentOptions(command: Command): Command {
+  return command
+    .option('--model <provider/model>', 'the language model, or auto (default: the configured one)')
+    .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
+    .option(
+      '--reasoning <strategy>',
+      `how the agent comes to its answers: ${reasoningChoiceSchema.options.join(', ')} (default: the configured one, which is direct)`,
+    )
+    .option(
+      '--permissions <mode>',
+      'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
+    )
+    .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
+    .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
+    .option(...attachOption, collect, [])
+    .option('--budget <dollars>', 'what the models may cost in all; the agents pause there')
+    .option('--budget-tokens <number>', 'how many tokens the models may use in all')
+    .option('--budget-minutes <number>', 'how long the agents may work in all');
+}
+
+/** What the options say of agents; the files to attach apart. Throws `usage.invalid`. */
+export function agentRequest(
+  options: Omit<AgentOptions, 'model'> & { model?: string | false },
+): Pick<JobRequest, 'model' | 'fallbackModels' | 'permissions' | 'budget' | 'reasoning'> {
+  const { model, permissions, allow, deny } = options;
+  const rules = [
+    ...allow.map((text) => parseRule('--allow', 'allow', text)),
+    ...deny.map((text) => parseRule('--deny', 'deny', text)),
+  ];
+  const budget = parseBudget(options);
+  return {
+    ...(model === undefined ? {} : { model: model === false ? null : model }),
+    ...(options.fallback === undefined
+      ? {}
+      : { fallbackModels: options.fallback.split(',').map((name) => name.trim()) }),
+    ...(permissions === undefined && rules.length === 0
+      ? {}
+      : { permissions: { mode: (permissions ?? 'auto') as PermissionMode, rules } }),
+    ...(budget ? { budget } : {}),
+    ...(options.reasoning === undefined
+      ? {}
+      : { reasoning: { strategy: parseReasoning('--reasoning', options.reasoning) } }),
+  };
+}
 
 /** What is ruled, whatever tool does it, and what stands behind the `:`. */
 const subjects = {

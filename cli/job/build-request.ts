@@ -3,10 +3,9 @@ import { parseCapabilityClass } from '../../contracts/capability-class.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { type JobRequest, jobRequestSchema, type Mode, modes } from '../../contracts/job.ts';
 import { parseRecipe } from '../../contracts/recipe.ts';
-import type { PermissionMode } from '../../contracts/agent.ts';
 import { parseDuration } from '../text/duration.ts';
 import { placementOptions } from './placement-options.ts';
-import { parseBudget, parseParallelAgents, parseReasoning, parseRule } from './agent-options.ts';
+import { agentRequest, parseParallelAgents } from './agent-options.ts';
 import { resolveLocation } from './repository.ts';
 import type { RequestOptions } from './request-options.ts';
 
@@ -30,7 +29,8 @@ export async function buildRequest(
       ? {}
       : { stepTimeoutMs: parseDuration('--step-timeout', options.stepTimeout) }),
     ...(options.nodeWait === undefined ? {} : { nodeWaitMs: parseDuration('--node-wait', options.nodeWait) }),
-    ...agentOptions(options),
+    ...agentRequest(options),
+    ...(options.parallelAgents === undefined ? {} : { parallelAgents: parseParallelAgents(options.parallelAgents) }),
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     source: { location: await resolveLocation(repository), ...(options.ref === undefined ? {} : { ref: options.ref }) },
   };
@@ -41,31 +41,6 @@ export async function buildRequest(
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new HelixError('usage.invalid', issues.join('; '));
-}
-
-function agentOptions(
-  options: RequestOptions,
-): Pick<JobRequest, 'model' | 'fallbackModels' | 'permissions' | 'budget' | 'reasoning' | 'parallelAgents'> {
-  const { model, permissions, allow, deny } = options;
-  const rules = [
-    ...allow.map((text) => parseRule('--allow', 'allow', text)),
-    ...deny.map((text) => parseRule('--deny', 'deny', text)),
-  ];
-  const budget = parseBudget(options);
-  return {
-    ...(model === undefined ? {} : { model: model === false ? null : model }),
-    ...(options.fallback === undefined
-      ? {}
-      : { fallbackModels: options.fallback.split(',').map((name) => name.trim()) }),
-    ...(permissions === undefined && rules.length === 0
-      ? {}
-      : { permissions: { mode: (permissions ?? 'auto') as PermissionMode, rules } }),
-    ...(budget ? { budget } : {}),
-    ...(options.parallelAgents === undefined ? {} : { parallelAgents: parseParallelAgents(options.parallelAgents) }),
-    ...(options.reasoning === undefined
-      ? {}
-      : { reasoning: { strategy: parseReasoning('--reasoning', options.reasoning) } }),
-  };
 }
 
 function parseModes(text: string): Mode[] {

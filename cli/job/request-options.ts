@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { reasoningChoiceSchema } from '../../contracts/reasoning.ts';
 import type { GlobalOptions } from '../connect.ts';
-import { attachOption } from './attached-files.ts';
+import { collect } from '../collect.ts';
+import { addAgentOptions, type AgentOptions } from './agent-options.ts';
 
 /** The options of `run` and `start` as commander gives them. */
-export interface RequestOptions extends GlobalOptions {
+export interface RequestOptions extends GlobalOptions, Omit<AgentOptions, 'model'> {
   repo?: string;
   ref?: string;
   modes?: string;
@@ -21,15 +21,6 @@ export interface RequestOptions extends GlobalOptions {
   idempotencyKey?: string;
   /** False for --no-model. */
   model?: string | false;
-  fallback?: string;
-  reasoning?: string;
-  permissions?: string;
-  allow: string[];
-  deny: string[];
-  attach: string[];
-  budget?: string;
-  budgetTokens?: string;
-  budgetMinutes?: string;
   parallelAgents?: string;
   /** False for --no-cache. */
   cache: boolean;
@@ -38,13 +29,8 @@ export interface RequestOptions extends GlobalOptions {
   json?: boolean;
 }
 
-export const reasoningHelp = `how the agent comes to its answers: ${reasoningChoiceSchema.options.join(', ')} (default: the configured one, which is direct)`;
-
-const collect = (value: string, before: string[]) => [...before, value];
-
 export function addRequestOptions(command: Command, defaultRepository: string): Command {
-  return command
-    .argument('[goal]', 'what is to be reached, in your words')
+  return addAgentOptions(command.argument('[goal]', 'what is to be reached, in your words'))
     .option('--repo <path-or-url>', `the repository (default: ${defaultRepository})`)
     .option('--ref <ref>', 'branch, tag or commit; without it a local repository is taken with its uncommitted work')
     .option('--modes <list>', 'which of planning,building,testing,refactoring (default: all)')
@@ -55,20 +41,7 @@ export function addRequestOptions(command: Command, defaultRepository: string): 
       [],
     )
     .option('--approve', 'wait for an approval of the plan')
-    .option('--model <provider/model>', 'the language model for the goal, or auto (default: the configured one)')
-    .option('--fallback <provider/model>', 'tried when that model fails; several with commas')
     .option('--no-model', 'ask no model, only do what needs none')
-    .option('--reasoning <strategy>', reasoningHelp)
-    .option(
-      '--permissions <mode>',
-      'what the agent may do unasked: plan, ask, accept-edits, auto, full (default: auto)',
-    )
-    .option('--allow <rule>', 'allow the agent, e.g. "run:npm *", "edit:src/**", "fetch:example.com"', collect, [])
-    .option('--deny <rule>', 'forbid the agent, in the same form; stands above everything', collect, [])
-    .option(...attachOption, collect, [])
-    .option('--budget <dollars>', 'what the models may cost; the job pauses there')
-    .option('--budget-tokens <number>', 'how many tokens the models may use')
-    .option('--budget-minutes <number>', 'how long the agents may work')
     .option('--parallel-agents <number>', 'how many agents may work at once on parts of the goal')
     .option('--node-class <class>', 'what every step needs of its node, e.g. "linux && node>=22"')
     .option('--cores <number>', 'how many processors every step takes')

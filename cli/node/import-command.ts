@@ -7,7 +7,8 @@ import { cleanLine } from '../text/clean.ts';
 import type { HostKeyOptions } from './candidate.ts';
 import type { Found } from './found.ts';
 import { type ImportResult, registerAll } from './register-all.ts';
-import { collect, parseLabels } from './registration.ts';
+import { collect } from '../collect.ts';
+import { parseLabels } from './registration.ts';
 import { warnOfSharedMachines } from './shared-machines.ts';
 
 interface ImportOptions extends GlobalOptions, HostKeyOptions {

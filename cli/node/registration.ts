@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { HelixError } from '../../contracts/error.ts';
 import type { NodeRegistration } from '../../contracts/node.ts';
+import { collect } from '../collect.ts';
 import { type HostKeyOptions, toRegistration } from './candidate.ts';
 import { nodeName, parseTarget } from './parse-target.ts';
 
@@ -16,8 +17,6 @@ export interface NodeOptions extends HostKeyOptions {
   slots?: string;
   label: string[];
 }
-
-export const collect = (value: string, before: string[]) => [...before, value];
 
 export function addNodeOptions(command: Command): Command {
   return command
