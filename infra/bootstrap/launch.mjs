@@ -82,7 +82,7 @@ async function mocha(node, args) {
     });
   };
   const settings = JSON.parse(readFileSync(join(root, '.mocharc.json'), 'utf8'));
-  return runLanes(lanesOf(args, settings).map((lane) => ({ start: () => start(lane), exitCode })));
+  return runLanes(lanesOf(args, settings, root).map((lane) => ({ start: () => start(lane), exitCode })));
 }
 
 /** Installs what every command needs; returns the Node to run it with. */
