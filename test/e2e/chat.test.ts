@@ -311,13 +311,14 @@ describe('a chat', function () {
   });
 
   it('keeps a budget for all of its messages together, and goes on when it is raised', async () => {
-    move = ({ answers }) => (answers === 0 ? [{ tool: 'run', args: { command: 'sleep 1.5' } }] : 'Done.');
-    const chatId = await begin({ budget: { minutes: 0.05 } });
+    move = ({ answers }) => (answers === 0 ? [{ tool: 'run', args: { command: 'sleep 6.5' } }] : 'Done.');
+    // Twelve seconds: enough for one such message on a slow machine too, never for two.
+    const chatId = await begin({ budget: { minutes: 0.2 } });
     const first = await saidAndAnswered(chatId, 'work');
     assert.equal(first.status, 'done');
     const before = model.calls();
     const messageId = await say(chatId, 'work more');
-    const outOfBudget = await eventually('the chat has worked for 3 seconds', async () =>
+    const outOfBudget = await eventually('the chat has worked for twelve seconds', async () =>
       (await eventsOf(chatId)).find(({ type }) => type === 'agent.out-of-budget'),
     );
     assert.match(outOfBudget.type === 'agent.out-of-budget' ? outOfBudget.reason : '', /minutes/);
