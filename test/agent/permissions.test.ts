@@ -552,6 +552,6 @@ describe('taking commands apart', function () {
       assert.equal(matchesGlob(glob, text, 'paths'), expected, `${glob} ${text}`);
     const start = performance.now();
     assert.equal(matchesGlob('*a'.repeat(200), 'a'.repeat(2_000) + 'b', 'text'), false);
-    assert.ok(performance.now() - start < 2_000);
+    assert.ok(performance.now() - start < 8_000);
   });
 });

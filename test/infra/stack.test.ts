@@ -52,7 +52,7 @@ describe('the embedded stack', () => {
 
       const before = performance.now();
       assert.deepEqual(await stack.up(), started);
-      assert.ok(performance.now() - before < 1000, 'a second up is quick');
+      assert.ok(performance.now() - before < 3_000, 'a second up is quick');
 
       const stopped = await down(stack.config);
       assert.ok(stopped.every(({ state, pid }) => state === 'stopped' && pid === null));

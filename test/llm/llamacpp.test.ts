@@ -48,7 +48,7 @@ const go = { name: 'go', description: 'goes away', parameters: { type: 'object',
 
 function withProvider(
   use: (provider: LlmProvider, model: string, folder: string) => Promise<void>,
-  options: LlamaCppSettings & { template?: string } = {},
+  options: LlamaCppSettings & { template?: string; context?: number; endless?: boolean } = {},
 ): Promise<void> {
   return withTempDir(async (folder) => {
     const model = join(folder, 'tiny.gguf');
@@ -182,20 +182,23 @@ describe('llamacpp, with a real model on the processor', function () {
     ));
 
   it('survives the death of the model in the middle of an answer', () =>
-    withProvider(async (provider, model) => {
-      const seen: LlmStreamEvent['type'][] = [];
-      const pids = modelPids();
-      const answer = (async () => {
-        for await (const event of provider.generateStream(ask(model, { maxTokens: 8000 }))) {
-          if (seen.length === 0) for (const pid of modelPids()) if (!pids.includes(pid)) process.kill(pid, 'SIGKILL');
-          seen.push(event.type);
-        }
-      })();
-      const error = await failure('llm.unavailable', answer);
-      assert.match(error.message, /SIGKILL.*anew/);
-      assert.ok(!seen.includes('finish'));
-      assert.equal((await provider.generate(ask(model))).usage.output, 30);
-    }));
+    withProvider(
+      async (provider, model) => {
+        const seen: LlmStreamEvent['type'][] = [];
+        const pids = modelPids();
+        const answer = (async () => {
+          for await (const event of provider.generateStream(ask(model, { maxTokens: 30_000 }))) {
+            if (seen.length === 0) for (const pid of modelPids()) if (!pids.includes(pid)) process.kill(pid, 'SIGKILL');
+            seen.push(event.type);
+          }
+        })();
+        const error = await failure('llm.unavailable', answer);
+        assert.match(error.message, /SIGKILL.*anew/);
+        assert.ok(!seen.includes('finish'));
+        assert.equal((await provider.generate(ask(model))).usage.output, 30);
+      },
+      { context: 65_536, contextTokens: 32_768, endless: true },
+    ));
 
   it('ends an answer that is aborted or left, and is free for the next', () =>
     withProvider(async (provider, model) => {
