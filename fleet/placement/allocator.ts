@@ -293,7 +293,9 @@ export class Allocator {
     }
     const free = serving.reduce((sum, node) => sum + this.charges.freeSlots(node), 0) - onTheWay;
     // The floor of one keeps the place of a rare class on busy nodes, unless somebody of it waits already.
-    return state.credits < Math.max(free, onTheWay === 0 ? 1 : 0);
+    // What was left on the nodes takes up slots until its own steps are polled for, whoever else waits already.
+    const strays = serving.reduce((sum, node) => sum + this.charges.strayOf(node.name).length, 0);
+    return state.credits < Math.max(free, onTheWay === 0 ? 1 : 0) + strays;
   }
 
   private candidates(atoms: ClassAtom[], resources?: Resources): Placeable[] {

@@ -34,13 +34,13 @@ export class Charges {
     else charges.stray.add(executionId);
   }
 
-  /** Returns whether less is taken up than before. */
+  /** Returns whether more or less is taken up than before. */
   setRunning(node: string, executionIds: readonly string[]): boolean {
     const charges = this.chargesOf(node);
     forgetOld(charges.ended);
     const before = charges.stray.size;
     charges.stray = new Set(executionIds.filter((id) => !charges.held.has(id) && !charges.ended.has(id)));
-    return charges.stray.size < before;
+    return charges.stray.size !== before;
   }
 
   forget(node: string): void {

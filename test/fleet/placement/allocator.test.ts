@@ -53,6 +53,22 @@ async function creditsOf(allocator: Allocator, className: string, most: number):
 }
 
 describe('the allocator', () => {
+  it('polls for the steps whose executions were left on full nodes, though another waits for a place already', async () => {
+    const allocator = new Allocator();
+    allocator.setNode(node('a', 1));
+    const [other] = await creditsOf(allocator, 'any', 1);
+    other!.markUsed();
+    allocator.setRunning('a', ['left']);
+    const waiting = acquire(allocator, 'any');
+    assert.ok(await pending(waiting));
+    const [own] = await creditsOf(allocator, 'any', 1);
+    assert.ok(own, 'nobody else can free the place');
+    own.markUsed();
+    const lease = await acquire(allocator, 'any', { executionId: 'left', attachTo: 'a' });
+    lease.release(true);
+    assert.ok(await Promise.race([waiting.then(() => true), delay(1_000).then(() => false)]));
+  });
+
   it('gives a step the least loaded node of its class', async () => {
     const allocator = new Allocator();
     allocator.setNode(node('a', 2, ['go']));
