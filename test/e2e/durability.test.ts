@@ -67,7 +67,7 @@ interface Driver {
 }
 
 describe('durability: a job of 15 steps on two SSH nodes', function () {
-  this.timeout(600_000);
+  this.timeout(240_000);
   let dir: string;
   let repository: string;
   let machines: Sshd[];
