@@ -311,12 +311,15 @@ describe('a chat', function () {
   });
 
   it('keeps a budget for all of its messages together, and goes on when it is raised', async () => {
-    move = ({ answers }) => (answers === 0 ? [{ tool: 'run', args: { command: 'sleep 6.5' } }] : 'Done.');
+    // Another command for each message: the same one on the same files would be answered from the cache, and take no time.
+    let work = 'sleep 6.5';
+    move = ({ answers }) => (answers === 0 ? [{ tool: 'run', args: { command: work } }] : 'Done.');
     // Twelve seconds: enough for one such message on a slow machine too, never for two.
     const chatId = await begin({ budget: { minutes: 0.2 } });
     const first = await saidAndAnswered(chatId, 'work');
     assert.equal(first.status, 'done');
     const before = model.calls();
+    work = 'sleep 6.6';
     const messageId = await say(chatId, 'work more');
     const outOfBudget = await eventually('the chat has worked for twelve seconds', async () =>
       (await eventsOf(chatId)).find(({ type }) => type === 'agent.out-of-budget'),
