@@ -1,10 +1,15 @@
+import { expandBraces } from '../contracts/expand-braces.ts';
+
 /** `paths`: `*` and `?` stay within a folder, `**` crosses folders, `{a,b}` are alternatives. `text`: `*` stands for anything. */
 export type GlobKind = 'paths' | 'text';
 
-/** Whether a glob matches all of a text. Takes time in proportion to both lengths, whatever they hold. */
+/**
+ * Whether a glob matches all of a text. Takes time in proportion to both lengths, whatever they hold. A glob of paths with more alternatives than
+ * `expandBraces` knows matches nothing: rules with such are refused.
+ */
 export function matchesGlob(glob: string, text: string, kind: GlobKind): boolean {
   if (kind === 'text') return matchesTokens(textTokens(glob), text);
-  return alternatives(glob).some((one) => matchesTokens(pathTokens(one), text));
+  return (expandBraces(glob) ?? []).some((one) => matchesTokens(pathTokens(one), text));
 }
 
 /**
@@ -67,20 +72,4 @@ function reach(tokens: Token[], from: number[]): Set<number> {
     }
   }
   return reached;
-}
-
-const mostAlternatives = 64;
-
-function alternatives(glob: string): string[] {
-  const done: string[] = [];
-  const open = [glob];
-  while (open.length > 0 && open.length + done.length <= mostAlternatives) {
-    const next = open.pop()!;
-    const match = /\{([^{}]*,[^{}]*)\}/.exec(next);
-    if (!match) done.push(next);
-    else
-      for (const part of match[1]!.split(','))
-        open.push(next.slice(0, match.index) + part + next.slice(match.index + match[0].length));
-  }
-  return [...done, ...open];
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { attachmentsSchema } from './attachment.ts';
 import type { AssistantPart, Message, Usage } from './llm.ts';
 import type { SnapshotId } from './snapshot.ts';
+import { expandBraces, mostAlternatives } from './expand-braces.ts';
 import type { Command } from './step.ts';
 
 /**
@@ -21,7 +22,11 @@ export const permissionRuleSchema = z.strictObject({
   /** What it does, by whichever tool or command: a file that a command writes is an edit. */
   kind: z.enum(['read', 'edit', 'run', 'network']).optional(),
   /** Workspace-relative path. */
-  path: z.string().min(1).optional(),
+  path: z
+    .string()
+    .min(1)
+    .refine((glob) => expandBraces(glob) !== undefined, `has more than ${mostAlternatives} alternatives`)
+    .optional(),
   /** The whole shell command, and each simple command in it: `deny` matches when one does, `allow` only when all do. */
   command: z.string().min(1).optional(),
   /** Host name, of a page to fetch. */

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
+import { expandBraces, mostAlternatives } from '../contracts/expand-braces.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { GitError, git, gitReason, gitResult } from './git.ts';
 import type { GitOptions } from './git.ts';
@@ -214,31 +215,13 @@ function pathspecs({ path, glob }: FileFilter): string[] {
   const folder = path === undefined || /^[./]*$/.test(path) ? undefined : normalizeRelative(path, 'the path');
   if (glob === undefined) return folder === undefined ? [] : [`:(top,literal)${folder}`];
   const prefix = folder === undefined ? '' : `${folder.replace(/[\\*?[\]]/g, '\\$&')}/`;
-  return expandBraces(glob.replace(/^\.?\/+/, '')).map(
-    (one) => `:(top,glob)${prefix}${one.includes('/') ? one : `**/${one}`}`,
-  );
-}
-
-const mostAlternatives = 64;
-
-/** The alternatives of `{a,b}`, nested ones too; a brace without partner or comma stands for itself. */
-function expandBraces(glob: string): string[] {
-  const done: string[] = [];
-  const open = [glob];
-  while (open.length > 0) {
-    const next = open.pop()!;
-    const match = /\{([^{}]*,[^{}]*)\}/.exec(next);
-    if (!match) done.push(next);
-    else
-      for (const part of match[1]!.split(','))
-        open.push(next.slice(0, match.index) + part + next.slice(match.index + match[0].length));
-    if (open.length + done.length > mostAlternatives)
-      throw new HelixError(
-        'usage.invalid',
-        `the glob ${JSON.stringify(glob)} has more than ${mostAlternatives} alternatives`,
-      );
-  }
-  return done;
+  const globs = expandBraces(glob.replace(/^\.?\/+/, ''));
+  if (!globs)
+    throw new HelixError(
+      'usage.invalid',
+      `the glob ${JSON.stringify(glob)} has more than ${mostAlternatives} alternatives`,
+    );
+  return globs.map((one) => `:(top,glob)${prefix}${one.includes('/') ? one : `**/${one}`}`);
 }
 
 /** What is at a path of a snapshot. */

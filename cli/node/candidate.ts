@@ -76,8 +76,8 @@ async function hostKeyPolicy(
   );
 }
 
-/** The server reads the file, from a working folder of its own: so the path becomes absolute. */
-async function existingFile(what: string, file: string): Promise<string> {
+/** The server reads the file, from a working folder of its own: so the path becomes absolute. `what` begins the sentence that says that it cannot be read. */
+export async function existingFile(what: string, file: string): Promise<string> {
   const path = resolve(file);
   if (await isReadable(path)) return path;
   throw new HelixError('usage.invalid', `${what} ${path} cannot be read`);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { HelixError } from '../../contracts/error.ts';
 import type { NodeRegistration } from '../../contracts/node.ts';
 import { collect } from '../collect.ts';
-import { type HostKeyOptions, toRegistration } from './candidate.ts';
+import { existingFile, type HostKeyOptions, toRegistration } from './candidate.ts';
 import { nodeName, parseTarget } from './parse-target.ts';
 
 /** The options of `nodes add` as commander gives them. */
@@ -57,7 +57,7 @@ export async function buildRegistration(target: string, options: NodeOptions): P
     throw new HelixError('usage.invalid', '--passphrase goes with --key');
   }
   const login = {
-    ...(key === undefined ? {} : { keyFile: key }),
+    ...(key === undefined ? {} : { keyFile: await existingFile('--key:', key) }),
     ...(passphrase === undefined ? {} : { passphrase }),
   };
   const jumps = options.jump.map((jump, index) => {

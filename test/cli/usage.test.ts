@@ -38,7 +38,7 @@ describe('wrong usage of the command line', function () {
         [['nodes', 'add', 'a b', '--accept-new'], /\[user@\]host\[:port\]/],
         [['nodes', 'add', 'h', '--accept-new', '--fingerprint', 'x'], /only one of/],
         [['nodes', 'add', 'h', '--fingerprint', 'x'], /SHA256:/],
-        [['nodes', 'add', 'h', '--accept-new', '--key', join(dir, 'none')], /the key file .*none cannot be read/],
+        [['nodes', 'add', 'h', '--accept-new', '--key', join(dir, 'none')], /--key: .*none cannot be read/],
         [['jobs', '--api', 'localhost'], /--api takes an address/],
       ];
       const outputs = await Promise.all(cases.map(([args]) => helix([...nowhere, ...args], { cwd: dir })));

@@ -12,7 +12,8 @@ describe('a fleet whose machines come and go', function () {
       { machines: [{}, {}, { loginShell: '/usr/sbin/nologin' }] },
       async ({ client, machines, addMachine, node }) => {
         const [first, gate, closed] = machines;
-        const added = await addMachine(0);
+        // With so many slots that it is not called overloaded for what other tests do beside it.
+        const added = await addMachine(0, 32);
         const names = async () => (await client.listNodes()).map(({ name }) => name);
         const before = await names();
         const register = async (name: string, ssh: object) =>
@@ -28,8 +29,7 @@ describe('a fleet whose machines come and go', function () {
         });
         await assert.rejects(register(added.name, gate!.target), { code: 'node.name-taken' });
         assert.deepEqual(await names(), before);
-        // Degraded is what the machine is while other tests keep it busy.
-        assert.match((await node(added.name)).state, /^(healthy|degraded)$/);
+        assert.equal((await node(added.name)).state, 'healthy');
 
         // Through another host, whose key is on record from then on.
         const jumps = [{ ...gate!.target, hostKey: { kind: 'accept-new' } }];
