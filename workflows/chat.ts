@@ -26,6 +26,7 @@ import { orWrongState } from './or-wrong-state.ts';
 import { Progress } from './progress.ts';
 import { failureCode, failureMessage, finishHandlers } from './steps.ts';
 import { sourceTaskQueue } from './task-queues.ts';
+import { tellChild } from './tell-child.ts';
 
 const { importSource, publish, makePatch } = proxyActivities<ReturnType<typeof createSourceActivities>>({
   taskQueue: sourceTaskQueue,
@@ -108,7 +109,7 @@ class Chat {
     setHandler(messages.stopSignal, async () => {
       // Also for a message that is about to be taken up.
       this.stopping = state.current !== null || state.hasWaiting;
-      await this.child?.signal(messages.stopSignal);
+      await tellChild(this.child?.signal(messages.stopSignal));
     });
     setHandler(messages.jobStateQuery, () => ({
       status: state.status,
@@ -204,7 +205,7 @@ class Chat {
           summary: text.replace(/\s+/g, ' '),
           started: async (child) => {
             this.child = child;
-            if (this.stopping) await child.signal(messages.stopSignal);
+            if (this.stopping) await tellChild(child.signal(messages.stopSignal));
           },
         },
       );

@@ -22,6 +22,7 @@ import { Progress } from './progress.ts';
 import { refactoring } from './refactoring.ts';
 import { failureCode, failureMessage, finishHandlers } from './steps.ts';
 import { sourceTaskQueue } from './task-queues.ts';
+import { tellChild } from './tell-child.ts';
 import { testing } from './testing.ts';
 
 const { importSource, publish } = proxyActivities<ReturnType<typeof createSourceActivities>>({
@@ -91,13 +92,13 @@ class DevJob {
     setHandler(messages.pauseUpdate, async () => {
       const wasPaused = state.paused;
       orWrongState(() => state.pause());
-      await this.child?.signal(messages.pauseSignal);
+      await tellChild(this.child?.signal(messages.pauseSignal));
       if (!wasPaused) await this.progress.say({ type: 'job.paused' });
     });
     setHandler(messages.resumeUpdate, async () => {
       const wasPaused = state.paused;
       orWrongState(() => state.resume());
-      await this.child?.signal(messages.resumeSignal);
+      await tellChild(this.child?.signal(messages.resumeSignal));
       if (wasPaused) await this.progress.say({ type: 'job.resumed' });
     });
     setHandler(messages.rollbackToUpdate, (checkpointId) => {
@@ -232,7 +233,7 @@ class DevJob {
           staticSummary: `${mode} for ${jobId}`,
           searchAttributes: { HelixProject: [project], HelixMode: [mode] },
         });
-        if (this.state.paused) await this.child.signal(messages.pauseSignal);
+        if (this.state.paused) await tellChild(this.child.signal(messages.pauseSignal));
         return await this.child.result();
       });
     } catch (error) {

@@ -11,6 +11,7 @@ import { runChildTurn, type TurnHandle } from './child-turn.ts';
 import { Ledger } from './ledger.ts';
 import * as messages from './messages.ts';
 import type { PauseGate } from './pause-gate.ts';
+import { tellChild } from './tell-child.ts';
 
 const { analyseProject } = proxyActivities<ReturnType<typeof createAnalysisActivities>>({
   startToCloseTimeout: '10m',
@@ -85,8 +86,7 @@ export class ModeAgents {
     this.ledger = new Ledger(input.budget ?? {});
     setHandler(messages.stopSignal, async () => {
       this.stops += 1;
-      // One that has just ended needs no stopping.
-      await Promise.allSettled([...this.running].map((child) => child.signal(messages.stopSignal)));
+      await Promise.all([...this.running].map((child) => tellChild(child.signal(messages.stopSignal))));
     });
   }
 
@@ -168,9 +168,9 @@ export class ModeAgents {
     const { jobId, project, request } = this.input;
     const { stops } = this;
     let child: TurnHandle | undefined;
-    const forward = (closed: boolean): Promise<void> | undefined =>
-      child?.signal(closed ? messages.pauseSignal : messages.resumeSignal);
-    const stopForwarding = this.gate.onChange(async (closed) => await forward(closed));
+    const forward = (closed: boolean): Promise<void> =>
+      tellChild(child?.signal(closed ? messages.pauseSignal : messages.resumeSignal));
+    const stopForwarding = this.gate.onChange(forward);
     try {
       return await runChildTurn(
         this.ledger,
@@ -208,7 +208,7 @@ export class ModeAgents {
             this.running.add(started);
             // What was said while it started was said to nobody.
             if (this.gate.isClosed) await forward(true);
-            if (this.stops > stops) await started.signal(messages.stopSignal);
+            if (this.stops > stops) await tellChild(started.signal(messages.stopSignal));
           },
         },
       );

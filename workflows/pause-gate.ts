@@ -27,7 +27,6 @@ export class PauseGate {
 
   private async set(closed: boolean): Promise<void> {
     this.closed = closed;
-    // A child that has just ended needs no telling.
-    await Promise.allSettled([...this.listeners].map((listener) => listener(closed)));
+    await Promise.all([...this.listeners].map((listener) => listener(closed)));
   }
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   type Client,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { osUser } from '../../config/os-user.ts';
@@ -44,6 +45,13 @@ export function createJobControl(options: JobControlOptions): JobControl {
     return isFinalJobStatus(view.status) ? view.status : undefined;
   };
 
+  /** Whether the job has ended as a message would have it, in the status `done`. Throws when it has ended otherwise. */
+  const hasEndedSo = async (jobId: string, verb: string, done?: string): Promise<boolean> => {
+    const ended = await finalStatus(jobId);
+    if (ended === undefined || ended === done) return ended !== undefined;
+    throw new HelixError('job.wrong-state', `cannot ${verb} ${jobId}: it has ended (${ended})`);
+  };
+
   /** Sends a message to a running job; `done` is the status in which it has already had its effect. */
   const send = async (
     jobId: string,
@@ -51,14 +59,12 @@ export function createJobControl(options: JobControlOptions): JobControl {
     message: (handle: JobHandle) => Promise<unknown>,
     done?: string,
   ): Promise<void> => {
-    const ended = await finalStatus(jobId);
-    if (ended !== undefined) {
-      if (ended === done) return;
-      throw new HelixError('job.wrong-state', `cannot ${verb} ${jobId}: it has ended (${ended})`);
-    }
+    if (await hasEndedSo(jobId, verb, done)) return;
     try {
       await untilProcessed(() => message(handleOf(jobId)));
     } catch (error) {
+      // It may have ended while the message was on its way.
+      if (error instanceof WorkflowNotFoundError && (await hasEndedSo(jobId, verb, done))) return;
       throw fromTemporal(error, jobId);
     }
   };

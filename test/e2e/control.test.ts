@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from '../../client/client.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
 import { makeRepository } from '../support/projects.ts';
 import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
@@ -88,6 +89,24 @@ describe('what a user says to a job', function () {
     await say(0, 'resume', jobId);
     await say(0, 'resume', jobId);
     assert.equal((await ended(jobId)).status, 'succeeded');
+  });
+
+  it('takes what comes at any moment, also when a phase has just ended', async () => {
+    const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
+    const client = createClient(address!);
+    const jobId = await start(['--repo', quick, '--no-cache']);
+    const refusals: string[] = [];
+    const hammer = async (): Promise<void> => {
+      while ((await client.getJob(jobId)).result === null)
+        for (const tell of [client.pause, client.resume])
+          await tell(jobId).catch((error: unknown) => refusals.push((error as Error).message));
+    };
+    await Promise.all([hammer(), hammer(), hammer()]);
+    assert.equal((await ended(jobId)).status, 'succeeded');
+    assert.deepEqual(
+      refusals.filter((message) => !/has ended \(succeeded\)/.test(message)),
+      [],
+    );
   });
 
   it('cancels in the middle of a step and leaves no process behind', async () => {
