@@ -44,12 +44,9 @@ export async function execSsh(
   const channel = await openChannel(client, command);
   const stdout = collect(channel);
   const stderr = collect(channel.stderr);
+  // Not of the event `exit`: of a command that ends at once it comes in one go with the answer that opened the channel, before anybody can listen.
   const closed = new Promise<number | null>((resolve) => {
-    let exitCode: number | null = null;
-    channel.once('exit', (code: number | null) => {
-      exitCode = code;
-    });
-    channel.once('close', () => resolve(exitCode));
+    channel.once('close', (code: number | null | undefined) => resolve(code ?? null));
   });
   channel.on('error', () => {});
   let timedOut = false;
