@@ -76,6 +76,8 @@ export const configSchema = z.strictObject({
       detectEveryMs: milliseconds(10 * 60_000),
       /** Until a node in quarantine is examined for the first time; each further wait is twice as long. */
       quarantineMs: milliseconds(60_000),
+      /** What each node may keep to save work, besides what is in use; half of its disk when left out. */
+      cacheBytes: z.number().int().min(0).describe('bytes: a whole number of at least 0').optional(),
     })
     .prefault({}),
   step: z

@@ -36,6 +36,8 @@ export const nodeFactsSchema = z.object({
   diskTotal: z.number().int().nonnegative().optional(),
   /** Free bytes there. */
   diskFree: z.number().int().nonnegative(),
+  /** Bytes that the node's cache takes up, and what it may take up now. */
+  cache: z.object({ bytes: z.number().int().nonnegative(), limitBytes: z.number().int().nonnegative() }).optional(),
   /** Version by program, e.g. `{ node: '24.21.0', go: '1.26.8' }`; a program that is there without a readable version has an empty string. */
   tools: z.record(z.string(), z.string()),
   gpus: z.array(gpuSchema).default([]),

@@ -9,6 +9,7 @@ import type { SnapshotStore } from '../snapshots/store.ts';
 import type { ExecuteEvent, ExecuteRequest, FetchRequest, PackOffer } from './agent/protocol.ts';
 import { DETACH, type ExecuteOptions, type ExecutionOutcome, type FleetNode } from './fleet-node.ts';
 import { askForBeat, type Beat, type LinkState, type NodeLink } from './node-link.ts';
+import { isSnapshotMissing } from './missing-snapshot.ts';
 import { type NodeProgram, openProgram, type RunningProgram } from './node-program.ts';
 import { probeAgent } from './probe.ts';
 import type { RpcChannel } from './wire/channel.ts';
@@ -86,7 +87,11 @@ export class AgentNode implements FleetNode {
     const detached = detachSignal(options.signal);
     const outcome = await this.#options.link.use(async (connection) => {
       detached.throwIfAborted();
-      return this.#attach(connection, store, options, attempt, detached);
+      return this.#attach(connection, store, options, attempt, detached).catch((error: unknown) => {
+        if (!isSnapshotMissing(error) || detached.aborted) throw error;
+        // The node has lost what it said it had. Nothing has run, and it knows by now what to ask for.
+        return this.#attach(connection, store, options, attempt, detached);
+      });
     }, detached);
     await this.#fetchResult(store, executionId, spec.project, [spec.snapshot, ...spec.inputs], outcome);
     return outcome;

@@ -44,7 +44,7 @@ async function dialLocal(
   file: string,
   root: string,
   timing: typeof defaultTiming,
-  { name, logger, tenure }: LocalNodeOptions,
+  { name, logger, tenure, cacheBytes }: LocalNodeOptions,
 ): Promise<AgentLink> {
   const { pollSeconds, leaseSeconds, graceSeconds } = timing;
   const parameters = [
@@ -66,6 +66,6 @@ async function dialLocal(
   });
   return startAgent(
     { input: child.stdout, output: child.stdin, ended, close: () => child.kill('SIGKILL') },
-    { name, ...(tenure ? { tenure } : {}) },
+    { name, cacheBytes, ...(tenure ? { tenure } : {}) },
   );
 }

@@ -17,6 +17,8 @@ export interface NodeOptions {
   logger?: NodeLogger;
   /** Keeps whoever held the node before from starting anything there. */
   tenure?: Tenure | undefined;
+  /** What the node's cache may take up; half of its disk when left out. */
+  cacheBytes?: number | undefined;
   /** How the node watches over commands, and the controller over the node; what is left out has its default. */
   timing?: Partial<AgentTiming & LinkTiming>;
 }

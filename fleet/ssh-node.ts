@@ -91,7 +91,7 @@ class SshDialer {
   }
 
   async #start({ client }: SshConnection, { node, agent, root }: InstalledAgent): Promise<AgentLink> {
-    const { name, logger, tenure } = this.#options;
+    const { name, logger, tenure, cacheBytes } = this.#options;
     const { pollSeconds, leaseSeconds, graceSeconds } = this.#timing;
     const timing = JSON.stringify({ pollSeconds, leaseSeconds, graceSeconds });
     const words = [node, agent, 'serve', '--root', root, '--timing', timing];
@@ -108,7 +108,7 @@ class SshDialer {
     });
     return startAgent(
       { input: channel, output: channel, ended, close: () => client.destroy() },
-      { name, ...(tenure ? { tenure } : {}) },
+      { name, cacheBytes, ...(tenure ? { tenure } : {}) },
     );
   }
 }

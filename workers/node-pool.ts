@@ -38,6 +38,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
   let redetection: Redetection | undefined;
   const allocator = new Allocator(() => membership.isAlive());
   const metrics = new MetricsRecorder(database, logger);
+  const warmth = new Warmth();
   const roster = new Roster(
     allocator,
     {
@@ -45,7 +46,10 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
         background(() => changeStanding(database, name, { condition }, pool.id));
         if (condition.state === 'healthy') void redetection?.detect(name);
       },
-      onBeat: (name, beat, busy) => metrics.take(name, beat, busy),
+      onBeat: (name, beat, busy) => {
+        metrics.take(name, beat, busy);
+        if (beat.evicted) warmth.forget(name, beat.evicted);
+      },
       // A machine that was away comes back with work that was done elsewhere meanwhile.
       onStray: (node, executionIds) =>
         background(async () => {
@@ -101,7 +105,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     ...createStepActivities({
       allocator,
       roster,
-      warmth: new Warmth(),
+      warmth,
       pool: pool.id,
       evidence: createQuarantine({
         database,

@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import type { SnapshotId } from '../../contracts/snapshot.ts';
 import type { Workspace } from '../../snapshots/workspace.ts';
 import type { ExecutionOutcome } from '../fleet-node.ts';
+import { layerItem, slotItem } from './cache-items.ts';
 import { CommandRun, hasRun, type RunResult } from './command-run.ts';
+import { hasNoSpace, isDiskFull, metFullDisk, noteFullDisk } from './disk-full.ts';
 import { stepEnvironment, type LoginEnvironment } from './environment.ts';
 import { layerPaths, nodeLayerKey, placeLayers, type LayerWish } from './layers.ts';
 import { hasCode, readIfThere, type Layout } from './layout.ts';
+import type { NodeCache } from './node-cache.ts';
 import type { ProjectStore } from './project-stores.ts';
 import type { ExecuteRequest } from './protocol.ts';
+import { removedPrefix } from './set-aside.ts';
 import type { Slot, SlotContent, Slots } from './slots.ts';
 import type { AgentTiming } from './timing.ts';
 import { resolveFolder } from './workspace-path.ts';
@@ -20,6 +24,7 @@ export interface ExecutionContext {
   slots: Slots;
   timing: AgentTiming;
   login: LoginEnvironment;
+  cache: NodeCache;
   /** What made layers depend on besides their own keys: system, C library, versions of the given programs. */
   toolchain(tools: string[]): Promise<string>;
 }
@@ -68,17 +73,25 @@ export class Execution {
     const wishes = await this.#layerWishes();
     const layerKeys = wishes.map(({ key }) => key);
     const slot = this.#context.slots.claim(spec.project, this.id, { snapshot: spec.snapshot, layerKeys });
-    const workspace = await this.#project.workspace(slot.workspace, slot.isOurs);
-    let outcome: ExecutionOutcome;
+    const release = this.#context.cache.hold(slotItem(spec.project, slot.number));
     try {
-      outcome = await this.#runCommand(slot, workspace, wishes);
+      const workspace = await this.#project.workspace(slot.workspace, slot.isOurs);
+      const outcome = await this.#runCommand(slot, workspace, wishes).catch((error: unknown) => {
+        if (!(error instanceof Cancelled)) throw error;
+        return this.#outcomeWithoutCapture({ end: 'cancelled', exitCode: null, durationMs: 0 });
+      });
+      writeFileSync(join(this.#folder, 'result.json'), `${JSON.stringify(outcome)}\n`);
+      const isCutOff = metFullDisk(this.#folder);
+      if (isCutOff) slot.setContent(undefined);
+      slot.free(isCutOff);
+      return outcome;
     } catch (error) {
-      if (!(error instanceof Cancelled)) throw error;
-      outcome = this.#outcomeWithoutCapture({ end: 'cancelled', exitCode: null, durationMs: 0 });
+      // The slot is kept: with space on the disk again, whoever asks anew may still get what the command has made.
+      if (isDiskFull(error)) noteFullDisk(this.#folder);
+      throw error;
+    } finally {
+      release();
     }
-    writeFileSync(join(this.#folder, 'result.json'), `${JSON.stringify(outcome)}\n`);
-    slot.free();
-    return outcome;
   }
 
   async #runCommand(slot: Slot, workspace: Workspace, wishes: LayerWish[]): Promise<ExecutionOutcome> {
@@ -92,6 +105,7 @@ export class Execution {
     const before = slot.content();
     slot.setContent(undefined);
     const result = await this.#execute('command', spec.command, '', slot, layers, spec.env);
+    if (hasNoSpace(slot.workspace)) noteFullDisk(this.#folder);
     if (result.end === 'cancelled' || result.end === 'lease-expired') return this.#outcomeWithoutCapture(result);
 
     const outputs = spec.outputs.length === 0 ? undefined : await workspace.captureOutputs(spec.outputs);
@@ -134,12 +148,13 @@ export class Execution {
     if (!isThere && !hasRun(this.#folder)) await restore();
     if (wishes.length === 0 && Object.keys(slot.layers()).length === 0) return undefined;
 
-    const { layout } = this.#context;
+    const { layout, cache } = this.#context;
     const { installed, failed } = await placeLayers({
       layout,
       executionId: this.id,
       slot,
       wishes,
+      hold: (wish) => cache.hold(layerItem(wish.key), wish.layer.key),
       signal: this.#cancelled.signal,
       install: (wish) => this.#install(wish, wishes, slot),
     });
@@ -230,6 +245,3 @@ export function removeExecution(layout: Layout, executionId: string): void {
   }
   rm(removed, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
 }
-
-/** With a dot, so that the watchdog's patterns pass over it. */
-export const removedPrefix = '.removed-';

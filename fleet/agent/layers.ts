@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Layer } from '../../contracts/step.ts';
 import type { RunResult } from './command-run.ts';
+import { isDiskFull } from './disk-full.ts';
 import { hasCode, type Layout } from './layout.ts';
+import { namesIn, setAside } from './set-aside.ts';
 import type { Slot, SlotLayers } from './slots.ts';
 import { resolveInside } from './workspace-path.ts';
 
@@ -27,11 +29,14 @@ export interface LayerOptions {
   executionId: string;
   slot: Slot;
   wishes: LayerWish[];
+  /** Keeps the node's copy of a layer from being evicted; returns what ends that. */
+  hold(wish: LayerWish): () => void;
   /** Runs the layer's own install command in the workspace. */
   install(wish: LayerWish): Promise<RunResult>;
   signal: AbortSignal;
 }
 
+const draftSuffix = '.new';
 /** Kept per slot besides those in use, newest first. */
 const parkedPerSlot = 4;
 
@@ -52,9 +57,10 @@ export async function placeLayers(options: LayerOptions): Promise<{ installed: b
       await moveIn(slot, wish);
       continue;
     }
+    const release = options.hold(wish);
     const failed = await makeOrCopy(options, wish, () => {
       installed = true;
-    });
+    }).finally(release);
     if (failed) return { installed, failed };
   }
   return { installed };
@@ -77,8 +83,8 @@ async function makeOrCopy(
     signal.throwIfAborted();
     const holder = lockHolder(lock);
     if (holder === undefined && existsSync(made)) {
-      await copyIn(slot, wish, made);
-      return undefined;
+      if (await copyIn(slot, wish, made)) return undefined;
+      continue;
     }
     if (holder === executionId || (holder === undefined && takeLock(lock, executionId))) break;
     if (holder !== undefined && isAbandoned(layout, holder)) rmSync(lock, { force: true });
@@ -97,28 +103,42 @@ async function makeOrCopy(
   }
 }
 
+/** Without space for it there is no copy; the step has its layer all the same. */
 async function keepCopy(slot: Slot, wish: LayerWish, made: string): Promise<void> {
   if (existsSync(made)) return;
-  const temporary = `${made}.new`;
-  await rm(temporary, { recursive: true, force: true });
-  mkdirSync(temporary);
-  for (const path of wish.layer.paths) {
-    const source = resolveInside(slot.workspace, path);
-    if (existsSync(source)) await copyTree(source, join(temporary, path));
+  const temporary = `${made}${draftSuffix}`;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    mkdirSync(temporary);
+    for (const path of wish.layer.paths) {
+      const source = resolveInside(slot.workspace, path);
+      if (existsSync(source)) await copyTree(source, join(temporary, path));
+    }
+    renameSync(temporary, made);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (!isDiskFull(error)) throw error;
   }
-  renameSync(temporary, made);
 }
 
-async function copyIn(slot: Slot, wish: LayerWish, made: string): Promise<void> {
+/** Whether it is there; not where the copy was evicted meanwhile, by another agent. */
+async function copyIn(slot: Slot, wish: LayerWish, made: string): Promise<boolean> {
   setPlace(slot, wish, 'moving');
-  for (const path of wish.layer.paths) {
-    const target = resolveInside(slot.workspace, path);
-    await rm(target, { recursive: true, force: true });
-    if (existsSync(join(made, path))) await copyTree(join(made, path), target);
+  const identity = statSync(made, { throwIfNoEntry: false })?.ino;
+  try {
+    for (const path of wish.layer.paths) {
+      const target = resolveInside(slot.workspace, path);
+      await rm(target, { recursive: true, force: true });
+      if (existsSync(join(made, path))) await copyTree(join(made, path), target);
+    }
+    const now = new Date();
+    utimesSync(made, now, now);
+  } catch (error) {
+    if (identity !== undefined && statSync(made, { throwIfNoEntry: false })?.ino === identity) throw error;
+    return false;
   }
-  const now = new Date();
-  utimesSync(made, now, now);
   setPlace(slot, wish, 'workspace');
+  return true;
 }
 
 async function moveIn(slot: Slot, wish: LayerWish): Promise<void> {
@@ -220,10 +240,10 @@ function isAbandoned(layout: Layout, executionId: string): boolean {
   return !existsSync(folder) || existsSync(join(folder, 'result.json'));
 }
 
-/** Layers in the cache that no step has used for the given time go. */
-export async function dropUnusedLayers(layout: Layout, unused: (name: string) => boolean): Promise<void> {
-  for (const name of await readdir(layout.layers)) {
-    if (/^[0-9a-f]{64}$/.test(name) && unused(name))
-      await rm(join(layout.layers, name), { recursive: true, force: true });
+/** What agents that died left of copies that they were making. */
+export async function dropAbandonedDrafts(layout: Layout): Promise<void> {
+  for (const name of namesIn(layout.layers).filter((one) => one.endsWith(draftSuffix))) {
+    const holder = lockHolder(lockOf(layout, name.slice(0, -draftSuffix.length)));
+    if (holder === undefined || isAbandoned(layout, holder)) await setAside(join(layout.layers, name));
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Where everything is below the node's root. */
@@ -39,8 +39,13 @@ export function readIfThere(file: string): string | undefined {
 /** Writes a file so that a reader sees all of it or nothing. */
 export function writeAtomically(file: string, text: string): void {
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, file);
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** Creates the file with the text; false when it is already there, whoever made it. */

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { RpcConnection } from '../wire/connection.ts';
-import { cleanUp } from './clean-up.ts';
 import { Programs } from './programs.ts';
 import { readyLine } from './protocol.ts';
 import { watchdogScript } from './scripts.ts';
@@ -29,15 +28,15 @@ function serve(root: string, timing: AgentTiming): void {
   const service = new AgentService({ root, timing });
   const endWatchdog = startWatchdog(root, timing);
   process.stdout.write(readyLine);
-  const handlers = { ...service.handlers(), ...new Programs(root).handlers() };
+  const handlers = { ...service.handlers(), ...new Programs(root, (file) => service.holdProgram(file)).handlers() };
   const connection = new RpcConnection(process.stdin, process.stdout, handlers);
   connection.onClose(() => {
+    service.close();
     if (service.isIdle()) endWatchdog();
     process.exit(0);
   });
   // The hang-up of a lost terminal or connection comes as the end of stdin as well.
   process.on('SIGHUP', () => process.exit(0));
-  void cleanUp(root).catch(() => {});
 }
 
 /** In a session of its own, before the first command, so that no command is ever without one. Returns what ends it. */

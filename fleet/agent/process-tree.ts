@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -88,4 +89,18 @@ function send(pid: number, signal: NodeJS.Signals): void {
 
 function hasProc(): boolean {
   return process.platform === 'linux' && existsSync('/proc/self/environ');
+}
+
+/** Whether the process is a living agent that serves the folder. */
+export function isAgentOf(pid: number, root: string): boolean {
+  if (!isAlive(pid)) return false;
+  try {
+    const line =
+      process.platform === 'linux'
+        ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        : execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+    return line.includes(' serve ') && line.includes(root);
+  } catch {
+    return false;
+  }
 }

@@ -39,9 +39,12 @@ const graceMs = 3000;
  */
 export class Programs {
   readonly #root: string;
+  readonly #hold: (file: string) => () => void;
 
-  constructor(root: string) {
+  /** `hold` keeps a file from being evicted; it returns what ends that. */
+  constructor(root: string, hold: (file: string) => () => void = () => () => {}) {
     this.#root = root;
+    this.#hold = hold;
   }
 
   handlers(): Record<string, RpcHandler> {
@@ -77,6 +80,15 @@ export class Programs {
   async #run(request: ProgramRequest, channel: RpcChannel): Promise<ProgramOutcome> {
     const file = this.#file(request);
     if (!existsSync(file)) return { missing: true, how: 'it is not there' };
+    const release = this.#hold(file);
+    try {
+      return await this.#start(file, channel);
+    } finally {
+      release();
+    }
+  }
+
+  async #start(file: string, channel: RpcChannel): Promise<ProgramOutcome> {
     const login = await detectLoginEnvironment();
     channel.signal.throwIfAborted();
     const child = spawn(process.execPath, [file, '--root', this.#root], {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { openStore, type SnapshotStore } from '../../snapshots/store.ts';
 import { openWorkspace, type Workspace } from '../../snapshots/workspace.ts';
 import { readIfThere, writeAtomically, type Layout } from './layout.ts';
@@ -18,27 +18,51 @@ export interface ProjectStore {
 /** Opens each project's store once. `sharedDir` is the controller's own store when the node is the controller's machine. */
 export class ProjectStores {
   readonly #layout: Layout;
-  readonly #open = new Map<string, Promise<ProjectStore>>();
+  readonly #open = new Map<string, { opened: Promise<ProjectStore>; identity?: string | undefined }>();
 
   constructor(layout: Layout) {
     this.#layout = layout;
   }
 
+  /** What is remembered of a store holds for as long as it is the same one: meanwhile it may have been evicted and made anew. */
   get(project: string, sharedDir?: string): Promise<ProjectStore> {
     const dir = sharedDir ?? this.#layout.store(project);
-    let opened = this.#open.get(dir);
-    if (!opened) {
-      const slots = this.#layout.slots(project);
-      opened = openStore(dir).then((store) => {
+    const known = this.#open.get(dir);
+    if (known && (known.identity === undefined || known.identity === identityOf(dir))) return known.opened;
+    const slots = this.#layout.slots(project);
+    const entry: { opened: Promise<ProjectStore>; identity?: string | undefined } = {
+      opened: openStore(dir).then((store) => {
         mkdirSync(slots, { recursive: true });
+        if (sharedDir === undefined) writeFileSync(cacheMark(this.#layout, project), '');
+        entry.identity = identityOf(dir);
         return createProjectStore(store, join(slots, 'recent'));
-      });
-      this.#open.set(dir, opened);
-      // A failed opening is tried again by the next step.
-      opened.catch(() => this.#open.delete(dir));
-    }
-    return opened;
+      }),
+    };
+    this.#open.set(dir, entry);
+    // A failed opening is tried again by the next step.
+    entry.opened.catch(() => this.#open.delete(dir));
+    return entry.opened;
   }
+
+  /** What a store is believed to hold is looked at anew. */
+  forget(project: string): void {
+    this.#open.delete(this.#layout.store(project));
+  }
+}
+
+/** Whether an agent has made the project's store, for itself. */
+export function isCacheStore(layout: Layout, project: string): boolean {
+  return existsSync(cacheMark(layout, project));
+}
+
+function cacheMark(layout: Layout, project: string): string {
+  return join(dirname(layout.store(project)), 'cache');
+}
+
+/** Differs between two stores made one after the other in the same place, by a file that is written once. */
+function identityOf(dir: string): string | undefined {
+  const stat = statSync(join(dir, 'HEAD'), { throwIfNoEntry: false });
+  return stat && `${stat.ino} ${stat.mtimeMs}`;
 }
 
 function createProjectStore(store: SnapshotStore, file: string): ProjectStore {

@@ -1,4 +1,5 @@
 import type { StepSpec } from '../../contracts/step.ts';
+import type { EvictedThings } from './node-cache.ts';
 import type { AgentTiming } from './timing.ts';
 
 /** What the controller and the agent say to each other; both are always of the same version, the agent being uploaded by its hash. */
@@ -6,6 +7,8 @@ export interface ConfigureRequest {
   /** The node's name, for messages. */
   name: string;
   tenure?: Tenure;
+  /** What the node's cache may take up; half of the disk when left out. */
+  cacheBytes?: number | undefined;
 }
 
 /** Which of the node-pools that a node has belonged to, one after the other, this is. An agent refuses work when it has heard of a later one. */
@@ -33,6 +36,8 @@ export interface AgentSample {
   running: string[];
   /** Executions whose results lie there. */
   ended: string[];
+  /** What the node had and has no longer, for some samples; absent for nothing. */
+  evicted?: EvictedThings;
 }
 
 export interface ExecuteRequest {

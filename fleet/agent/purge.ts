@@ -3,11 +3,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ledgerName } from './cache-ledger.ts';
 import { hasCode, type Layout, readIfThere } from './layout.ts';
 import { endProcesses } from './process-tree.ts';
 
 /** All that Helix keeps in its folder on a node. What else lies there is somebody else's. */
-const own = ['executions', 'projects', 'layers', 'tenures', 'bin'];
+const own = ['executions', 'projects', 'layers', 'tenures', 'bin', ledgerName];
 
 /**
  * Ends what runs and removes everything that Helix has brought to the machine or made there. Returns what is left in the node's folder because

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { cpus, freemem, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { removedPrefix } from './execution.ts';
 import type { Layout } from './layout.ts';
 import type { AgentSample } from './protocol.ts';
+import { removedPrefix } from './set-aside.ts';
 
 /** Ticks of all processors together since the start of the machine. */
 interface Ticks {

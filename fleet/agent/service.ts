@@ -1,14 +1,17 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Writable } from 'node:stream';
 import { HelixError } from '../../contracts/error.ts';
 import type { NodeFacts } from '../../contracts/node.ts';
 import { exportPack, importPack } from '../../snapshots/transport.ts';
 import type { ExecutionOutcome } from '../fleet-node.ts';
+import { isSnapshotMissing } from '../missing-snapshot.ts';
 import type { RpcChannel } from '../wire/channel.ts';
 import type { RpcHandler } from '../wire/connection.ts';
+import { programItem, projectItem } from './cache-items.ts';
+import { readDiskSpace } from './cache-policy.ts';
+import { cleanUp } from './clean-up.ts';
 import { hasRun } from './command-run.ts';
 import { detectFacts } from './detect.ts';
 import { translateDiskFull } from './disk-full.ts';
@@ -16,7 +19,8 @@ import { detectLoginEnvironment, type LoginEnvironment } from './environment.ts'
 import { claimExecution, Execution, readOutcome, removeExecution } from './execution.ts';
 import { createLayout, type Layout } from './layout.ts';
 import { sendLog } from './log-tail.ts';
-import { endProcesses, isAlive } from './process-tree.ts';
+import { endProcesses, isAgentOf } from './process-tree.ts';
+import { NodeCache } from './node-cache.ts';
 import { ProjectStores, type ProjectStore } from './project-stores.ts';
 import type {
   AgentSample,
@@ -35,6 +39,8 @@ import { Sampler } from './sample.ts';
 import { Slots } from './slots.ts';
 import { adoptTenure, isOver } from './tenure.ts';
 
+const diskWatchMs = 1000;
+
 /** What the agent answers to. One per connection; the state that counts is on disk. */
 export class AgentService {
   readonly #options: ServeOptions;
@@ -42,6 +48,7 @@ export class AgentService {
   readonly #slots: Slots;
   readonly #stores: ProjectStores;
   readonly #sampler: Sampler;
+  readonly #cache: NodeCache;
   readonly #running = new Map<string, Execution>();
   /** Calls of `execute` under way, by execution: these are the ones whose leases the controller's pings renew. */
   readonly #attached = new Map<string, number>();
@@ -51,6 +58,7 @@ export class AgentService {
   #name = 'this node';
   #tenure: Tenure | undefined;
   #beats = 0;
+  #diskWatch: NodeJS.Timeout | undefined;
   #isPurged = false;
 
   constructor(options: ServeOptions) {
@@ -59,6 +67,8 @@ export class AgentService {
     this.#slots = new Slots(this.#layout);
     this.#stores = new ProjectStores(this.#layout);
     this.#sampler = new Sampler(this.#layout);
+    this.#cache = new NodeCache(this.#layout, () => cleanUp(this.#layout));
+    for (const program of [process.argv[1] ?? '', process.execPath]) this.holdProgram(program);
   }
 
   handlers(): Record<string, RpcHandler> {
@@ -88,7 +98,18 @@ export class AgentService {
     return this.#sampler.executions().running.length === 0;
   }
 
-  async #configure({ name, tenure }: ConfigureRequest): Promise<void> {
+  /** A program in this node's folder stays there until the returned function is called. */
+  holdProgram(file: string): () => void {
+    return dirname(file) === join(this.#layout.root, 'bin') ? this.#cache.hold(programItem(file)) : () => {};
+  }
+
+  /** The last that is heard of the agent. */
+  close(): void {
+    this.#cache.close(this.#isPurged);
+  }
+
+  async #configure({ name, tenure, cacheBytes }: ConfigureRequest): Promise<void> {
+    this.#cache.configure(cacheBytes);
     this.#name = name;
     this.#tenure = tenure;
     if (tenure) adoptTenure(this.#layout, tenure);
@@ -119,13 +140,31 @@ export class AgentService {
         `there is no git on ${this.#name} (looked in ${login.path}): install git 2.30 or later there`,
       );
     }
-    this.#facts = facts;
-    return facts;
+    const { diskFree: free, diskTotal: total = 0 } = facts;
+    const withCache = { ...facts, cache: this.#cache.summary({ free, total }) };
+    this.#facts = withCache;
+    return withCache;
   }
 
   async #ping({ sample }: PingRequest): Promise<AgentSample | undefined> {
     for (const executionId of this.#attached.keys()) this.#renewLease(executionId);
-    return sample ? await this.#sampler.take() : undefined;
+    if (!sample) return undefined;
+    const taken = await this.#sampler.take();
+    if (!this.#isPurged) this.#cache.tick({ free: taken.diskFree, total: taken.diskTotal });
+    const evicted = this.#cache.evicted();
+    return { ...taken, ...(evicted ? { evicted } : {}) };
+  }
+
+  /** While something runs, a disk can fill up between two samples. */
+  #watchDisk(): void {
+    this.#diskWatch ??= setInterval(() => {
+      if (this.#running.size === 0) {
+        clearInterval(this.#diskWatch);
+        this.#diskWatch = undefined;
+        return;
+      }
+      void readDiskSpace(this.#layout.root).then((disk) => this.#cache.tick(disk), () => {}); // prettier-ignore
+    }, diskWatchMs);
   }
 
   /** Any change renews: the process id sets it apart from what another agent wrote. */
@@ -137,6 +176,7 @@ export class AgentService {
   /** Nothing is taken on any more: it would bring back what was removed. */
   async #purge(): Promise<string[]> {
     this.#isPurged = true;
+    this.#cache.close(true);
     return purge(this.#layout, this.#options.timing.graceSeconds * 1000);
   }
 
@@ -184,7 +224,12 @@ export class AgentService {
     const { executionId, spec } = request;
     const login = await this.#ensureLogin();
     const project = await this.#stores.get(spec.project, request.sharedStore);
-    if (!this.#running.has(executionId)) await this.#receiveMissing(project, request, channel);
+    if (!this.#running.has(executionId)) {
+      await this.#receiveMissing(project, request, channel).catch((error: unknown) => {
+        if (isSnapshotMissing(error)) this.#stores.forget(spec.project);
+        throw error;
+      });
+    }
     const running = this.#running.get(executionId);
     if (running) return running;
     const context = {
@@ -192,13 +237,20 @@ export class AgentService {
       slots: this.#slots,
       timing: this.#options.timing,
       login,
+      cache: this.#cache,
       toolchain: (tools: string[]) => this.#toolchain(tools),
     };
     const execution = new Execution(context, request, project);
     this.#running.set(executionId, execution);
-    const forget = (): void => void this.#running.delete(executionId);
-    execution.ended.promise.then(forget, () => {
+    this.#watchDisk();
+    const release = this.#cache.hold(projectItem(spec.project));
+    const forget = (): void => {
+      this.#running.delete(executionId);
+      release();
+    };
+    execution.ended.promise.then(forget, (error: unknown) => {
       forget();
+      if (isSnapshotMissing(error)) this.#stores.forget(spec.project);
       // Nothing ran, so nothing is to be remembered: the id may be used again, here or elsewhere.
       if (!hasRun(this.#layout.execution(executionId))) void this.#release(executionId);
     });
@@ -245,6 +297,7 @@ export class AgentService {
     }
     freeSlot(this.#layout, executionId);
     removeExecution(this.#layout, executionId);
+    this.#cache.freed();
   }
 
   /**
@@ -255,7 +308,7 @@ export class AgentService {
   #fenceOtherAgents({ executionId, spec, controller, again }: ExecuteRequest): void {
     const owner = readOwner(this.#layout, executionId);
     if (owner?.agent === process.pid) return;
-    if (owner && isAlive(owner.agent) && isAgentOf(owner.agent, this.#layout.root)) {
+    if (owner && isAgentOf(owner.agent, this.#layout.root)) {
       if (again && owner.controller !== controller) {
         throw new HelixError(
           'node.lost',
@@ -283,18 +336,6 @@ export class AgentService {
     const { os, arch, libc, tools: present } = this.#facts ?? (await this.#detect());
     const versions = [...new Set(tools)].sort().map((tool) => `${tool}=${present[tool] ?? 'none'}`);
     return [os, arch, libc ? `${libc.name} ${libc.version}` : '', ...versions].join('\n');
-  }
-}
-
-function isAgentOf(pid: number, root: string): boolean {
-  try {
-    const line =
-      process.platform === 'linux'
-        ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        : execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
-    return line.includes(' serve ') && line.includes(root);
-  } catch {
-    return false;
   }
 }
 

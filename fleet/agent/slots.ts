@@ -1,15 +1,8 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, readIfThere, writeAtomically, type Layout } from './layout.ts';
+import { isAgentOf } from './process-tree.ts';
+import { namesIn, setAside } from './set-aside.ts';
 
 /** What is known to be in a slot's checkout. */
 export interface SlotContent {
@@ -36,7 +29,8 @@ export interface Slot {
   setLayers(layers: SlotLayers): void;
   /** Where layers wait that are in the slot but not wanted by the present step. */
   parked: string;
-  free(): void;
+  /** With `discard`, what is in it is thrown away first. */
+  free(discard: boolean): void;
 }
 
 export interface SlotWish {
@@ -60,7 +54,7 @@ export class Slots {
   claim(project: string, executionId: string, wish: SlotWish): Slot {
     const folder = this.#layout.slots(project);
     for (;;) {
-      const numbers = existingSlots(folder);
+      const numbers = slotNumbers(folder);
       const held = numbers.find((number) => claimant(folder, number) === executionId);
       if (held !== undefined) return this.#take(folder, held);
       const free = numbers.filter((number) => isFree(this.#layout, folder, number));
@@ -96,7 +90,10 @@ export class Slots {
       },
       layers: () => readLayers(layersFile),
       setLayers: (layers) => writeAtomically(layersFile, JSON.stringify(layers)),
-      free: () => rmSync(claimFile(folder, number), { force: true }),
+      free: (discard) => {
+        if (discard) discardContent(folder, number);
+        rmSync(claimFile(folder, number), { force: true });
+      },
     };
   }
 
@@ -113,25 +110,42 @@ export class Slots {
   }
 }
 
-/** Frees the slot that the execution holds, if any. */
-export function releaseSlot(layout: Layout, project: string, executionId: string): void {
+/** Frees the slot that the execution holds, if any; with `discard`, of what is in it as well. */
+export function releaseSlot(layout: Layout, project: string, executionId: string, discard: boolean): void {
   const folder = layout.slots(project);
-  const held = existingSlots(folder).find((number) => claimant(folder, number) === executionId);
-  if (held !== undefined) rmSync(claimFile(folder, held), { force: true });
+  const held = slotNumbers(folder).find((number) => claimant(folder, number) === executionId);
+  if (held === undefined) return;
+  if (discard) discardContent(folder, held);
+  rmSync(claimFile(folder, held), { force: true });
+}
+
+/** Throws away what is in a slot, at once, and in the background from the disk. Undefined when somebody uses it. */
+export function discardFreeSlot(layout: Layout, project: string, number: number): Promise<unknown> | undefined {
+  const folder = layout.slots(project);
+  if (!isFree(layout, folder, number) || !claim(folder, number, `${discarderPrefix}${process.pid}`)) return undefined;
+  const { gone } = discardContent(folder, number);
+  rmSync(claimFile(folder, number), { force: true });
+  return gone;
+}
+
+/** No execution's id has a dot. */
+const discarderPrefix = 'agent.';
+
+/** Of a slot that the caller holds. The checkout goes first: whoever finds the slot claimed by the dead throws away the rest. */
+function discardContent(folder: string, number: number): { gone: Promise<unknown> } {
+  const gone = [String(number), `${number}.parked`].map((name) => setAside(join(folder, name)));
+  for (const name of [`${number}.layers`, `${number}.user`]) rmSync(join(folder, name), { force: true });
+  return { gone: Promise.all(gone) };
 }
 
 function claimFile(folder: string, number: number): string {
   return join(folder, `${number}.claim`);
 }
 
-function existingSlots(folder: string): number[] {
-  try {
-    const names = readdirSync(folder).filter((name) => /^\d+$/.test(name));
-    return names.map(Number).sort((a, b) => a - b);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
+/** Also of those of which only the claim is left. */
+export function slotNumbers(folder: string): number[] {
+  const numbers = namesIn(folder).flatMap((name) => /^(\d+)(?:\.claim)?$/.exec(name)?.[1] ?? []);
+  return [...new Set(numbers.map(Number))].sort((a, b) => a - b);
 }
 
 function claim(folder: string, number: number, executionId: string): boolean {
@@ -157,6 +171,10 @@ function isFree(layout: Layout, folder: string, number: number): boolean {
   const holder = claimant(folder, number);
   if (holder === undefined) return true;
   if (existsSync(layout.execution(holder))) return false;
+  if (holder.startsWith(discarderPrefix) && isAgentOf(Number(holder.slice(discarderPrefix.length)), layout.root))
+    return false;
+  // Whoever held it did not bring it to an end that is known.
+  discardContent(folder, number);
   try {
     unlinkSync(claimFile(folder, number));
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { StepSpec } from '../../contracts/step.ts';
+import type { EvictedThings } from '../agent/node-cache.ts';
 
 type Wanted = Pick<StepSpec, 'project' | 'layers'>;
 
@@ -24,6 +25,13 @@ export class Warmth {
       if (things.size <= remembered) break;
       things.delete(thing);
     }
+  }
+
+  /** The node has said that these are there no longer; whatever else it may have, it gets again by itself. */
+  forget(node: string, { projects, layers }: EvictedThings): void {
+    const things = this.nodes.get(node);
+    for (const project of projects) things?.delete(`project ${project}`);
+    for (const key of layers) things?.delete(`layer ${key}`);
   }
 
   /** From 0 to 0.75: what the node saves the step, measured in shares of its slots that might as well be taken. */

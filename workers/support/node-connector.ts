@@ -84,11 +84,12 @@ export class NodeConnector {
    * when somebody else has put a node of that name on record meanwhile.
    */
   async register(registration: NodeRegistration, known?: NodeRecord): Promise<NodeRecord | undefined> {
-    const { database, pool, stores, path, logger } = this.options;
+    const { config, database, pool, stores, path, logger } = this.options;
+    const { cacheBytes } = config.fleet;
     const { name, ssh, hostKey, labels } = registration;
     const taken = known && (await takeNode(database, pool, name));
     const tenure = taken ?? { registration: randomUUID(), epoch: 1 };
-    const node = await openSshNode({ name, ssh, hostKey, tenure, cacheDir: path('cache'), stores, logger });
+    const node = await openSshNode({ name, ssh, hostKey, tenure, cacheBytes, cacheDir: path('cache'), stores, logger });
     const description: NodeDescription = {
       name,
       ssh: node.ssh,
@@ -283,13 +284,15 @@ export class NodeConnector {
     { name, ssh, hostKey }: Pick<NodeRecord, 'name' | 'ssh' | 'hostKey'>,
     tenure: NodeTenure,
   ): Promise<FleetNode> {
-    const { stores, path, logger } = this.options;
-    if (!ssh) return openLocalNode({ name, root: path('node'), tenure, stores, logger });
+    const { config, stores, path, logger } = this.options;
+    const { cacheBytes } = config.fleet;
+    if (!ssh) return openLocalNode({ name, root: path('node'), tenure, cacheBytes, stores, logger });
     return openSshNode({
       name,
       ssh,
       hostKey: { kind: 'pinned', sha256: hostKey ?? '' },
       tenure,
+      cacheBytes,
       cacheDir: path('cache'),
       stores,
       logger,

@@ -1,0 +1,32 @@
+import { statfs } from 'node:fs/promises';
+
+/** Free and all bytes of the file system where a node keeps its things. */
+export interface DiskSpace {
+  free: number;
+  total: number;
+}
+
+const gibibyte = 2 ** 30;
+/** Of the disk, where nothing is configured. */
+const share = 0.5;
+
+/** What a user allows the cache, else half of the disk. */
+export function ownLimit(configured: number | undefined, { total }: DiskSpace): number {
+  return configured ?? Math.floor(total * share);
+}
+
+/** What the cache may take up: its own limit, and never so much that less than a tenth of the disk or 4 GiB, whichever is less, is free. */
+export function cacheLimit(configured: number | undefined, used: number, disk: DiskSpace): number {
+  const reserve = Math.min(disk.total / 10, 4 * gibibyte);
+  return Math.max(0, Math.floor(Math.min(ownLimit(configured, disk), used + disk.free - reserve)));
+}
+
+/** Whether steps may fail for want of space any moment. */
+export function isNearlyFull({ free, total }: DiskSpace): boolean {
+  return free < Math.min(total / 40, gibibyte);
+}
+
+export async function readDiskSpace(folder: string): Promise<DiskSpace> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return { free: bavail * bsize, total: blocks * bsize };
+}

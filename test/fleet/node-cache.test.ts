@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Layer, StepSpec } from '../../contracts/step.ts';
+import { cacheLimit } from '../../fleet/agent/cache-policy.ts';
+import type { EvictedThings } from '../../fleet/agent/node-cache.ts';
+import { type FleetNode, type LocalNodeOptions, openLocalNode } from '../../fleet/node.ts';
+import { Warmth } from '../../fleet/placement/warmth.ts';
+import { openStore } from '../../snapshots/store.ts';
+import { eventually, quickTiming, runStep, start, withProject, type Project } from './project-fixture.ts';
+
+const mebibyte = 2 ** 20;
+const timing = { ...quickTiming, pingMs: 50, sampleMs: 50 };
+
+interface Cached extends Project {
+  root: string;
+  /** A node that has stores of its own, like one that is reached by SSH. */
+  open(more?: Partial<LocalNodeOptions>): Promise<FleetNode>;
+  has(path: string): boolean;
+  /** A step whose workspace ignores the folder `cache`. */
+  cachingStep(project: string, shell: string, more?: Partial<StepSpec>): Promise<StepSpec>;
+}
+
+/** Fails when a node was left open. With `diskBytes`, the node's folder is a file system of its own. */
+async function withCache(use: (cached: Cached) => Promise<void>, diskBytes?: number): Promise<void> {
+  await withProject(async (project) => {
+    const root = join(project.dir, 'node');
+    mkdirSync(root);
+    if (diskBytes) execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', root]);
+    const opened: FleetNode[] = [];
+    const open = async (more: Partial<LocalNodeOptions> = {}): Promise<FleetNode> => {
+      const common = { name: 'small', root, stores: project.stores, timing, shareStores: false };
+      const node = await openLocalNode({ ...common, ...more });
+      opened.push(node);
+      return node;
+    };
+    const cachingStep = async (name: string, shell: string, more: Partial<StepSpec> = {}): Promise<StepSpec> => {
+      const snapshot = more.snapshot ?? (await project.snapshot({ 'a.txt': 'a\n', '.gitignore': 'cache/\n' }));
+      return project.spec(shell, { ...more, project: name, snapshot });
+    };
+    try {
+      await use({ ...project, root, open, cachingStep, has: (path) => existsSync(join(root, path)) });
+    } finally {
+      await Promise.all(opened.map((node) => node.close()));
+      if (diskBytes) execFileSync('umount', ['-l', root]);
+    }
+  });
+}
+
+const fill = (megabytes: number): string => `mkdir -p cache; head -c ${megabytes * mebibyte} /dev/zero > cache/big`;
+
+/** The store of a project and its checkout. */
+const storeOf = (project: string): string => `projects/${project}/store`;
+const checkoutOf = (project: string): string => `projects/${project}/slots/0`;
+
+const layer = (install: string): Layer => ({
+  name: 'modules',
+  key: 'a'.repeat(64),
+  install: { shell: install, cwd: '.' },
+  paths: ['modules'],
+  env: {},
+});
+
+describe('the cache of a node', function () {
+  this.timeout(60_000);
+
+  it('is limited to half of the disk or to what a user says, and leaves a reserve', () => {
+    const gibibyte = 2 ** 30;
+    const disk = (total: number, free: number) => ({ total: total * gibibyte, free: free * gibibyte });
+    assert.equal(cacheLimit(undefined, 0, disk(100, 90)), 50 * gibibyte);
+    assert.equal(cacheLimit(8 * gibibyte, 0, disk(100, 90)), 8 * gibibyte);
+    assert.equal(cacheLimit(undefined, 10 * gibibyte, disk(100, 3)), 9 * gibibyte, '4 GiB stay free');
+    assert.equal(cacheLimit(undefined, gibibyte, disk(20, 1.5)), 0.5 * gibibyte, 'a tenth of a small disk');
+    assert.equal(cacheLimit(8 * gibibyte, gibibyte, disk(100, 1)), 0);
+  });
+
+  it('loses what was used longest ago when it is over its limit', () =>
+    withCache(async ({ open, cachingStep, has }) => {
+      const node = await open({ cacheBytes: 11 * mebibyte });
+      const step = async (project: string, shell: string) => runStep(node, await cachingStep(project, shell));
+      await step('one', fill(4));
+      await step('two', fill(4));
+      await step('one', 'ls cache');
+      await step('three', fill(4));
+      await eventually('the eviction', () => !has(checkoutOf('two')));
+      await sleep(300);
+      assert.ok(has(checkoutOf('one')) && has(checkoutOf('three')));
+      assert.ok(has(storeOf('two')), 'the store is small, and what depends on it goes first');
+      const { bytes, limitBytes } = (await node.probe()).cache!;
+      assert.ok(bytes > 8 * mebibyte && bytes < limitBytes, `${bytes}`);
+      assert.equal(limitBytes, 11 * mebibyte);
+      assert.match((await step('one', 'ls cache')).log, /big/);
+      assert.equal((await step('two', 'ls')).log, 'a.txt\n');
+    }));
+
+  it('keeps what is in use, until its result was collected', () =>
+    withCache(async ({ open, cachingStep, has, dir, store, root }) => {
+      const node = await open({ cacheBytes: 0 });
+      const go = join(dir, 'go');
+      const idle = await cachingStep('idle', 'true');
+      const waiting = `echo new > b.txt; echo up; until [ -e ${go} ]; do sleep 0.05; done; cat a.txt b.txt`;
+      const running = start(node, await cachingStep('busy', waiting));
+      await running.says('up');
+      await runStep(node, idle);
+      await eventually('the eviction of what nobody uses', () => !has('projects/idle'));
+      assert.ok(has(storeOf('busy')) && has(`${checkoutOf('busy')}/b.txt`));
+      writeFileSync(go, '');
+      const outcome = await running.outcome;
+      assert.equal(running.log(), 'up\na\nnew\n');
+      await runStep(node, idle);
+      await eventually('the next eviction', () => !has('projects/idle'));
+      const made = await openStore(join(root, storeOf('busy')));
+      assert.ok(await made.has(outcome.snapshot), 'nobody has acknowledged the result');
+      await node.release(running.id);
+      await eventually('the eviction of what is done', () => !has('projects/busy'));
+      assert.equal(String(await store.read(outcome.snapshot, 'b.txt')), 'new\n');
+    }));
+
+  it('gets everything again that was evicted between two steps, and says what is gone', () =>
+    withCache(async ({ open, spec, has, root, dir }) => {
+      const node = await open({ cacheBytes: 0 });
+      const warmth = new Warmth();
+      const evicted: EvictedThings[] = [];
+      node.onBeat((beat) => {
+        if (!beat.evicted) return;
+        evicted.push(beat.evicted);
+        warmth.forget('small', beat.evicted);
+      });
+      const install = `echo ran >> ${dir}/installs; mkdir -p modules; echo module > modules/m`;
+      const step = await spec('cat a.txt modules/m', { layers: [layer(install)] });
+      for (let round = 1; round <= 2; round += 1) {
+        assert.equal((await runStep(node, step)).log.split('\n').slice(-3).join('\n'), 'a\nmodule\n');
+        warmth.note('small', step);
+        assert.equal(warmth.of('small', step), 0.75);
+        const isEmpty = (): boolean => !has('projects/sample') && readdirSync(join(root, 'layers')).length === 0;
+        await eventually('the eviction of everything', isEmpty);
+        await eventually('the node says so', () => warmth.of('small', step) === 0);
+      }
+      assert.equal(await readFile(join(dir, 'installs'), 'utf8'), 'ran\nran\n');
+      assert.deepEqual(evicted.at(-1), { projects: ['sample'], layers: ['a'.repeat(64)] });
+    }));
+
+  it('installs a layer again in a slot that stayed, and copies one that stayed into a slot that did not', () =>
+    withCache(async ({ open, spec, root, dir }) => {
+      const node = await open();
+      const install = `echo ran >> ${dir}/installs; mkdir -p modules; echo module > modules/m`;
+      const step = await spec('cat modules/m', { layers: [layer(install)] });
+      const installs = async (): Promise<number> => (await readFile(join(dir, 'installs'), 'utf8')).length / 4;
+      await runStep(node, step);
+      const [key] = readdirSync(join(root, 'layers'));
+      rmSync(join(root, checkoutOf('sample')), { recursive: true });
+      for (const name of ['0.layers', '0.user']) rmSync(join(root, 'projects/sample/slots', name));
+      assert.equal((await runStep(node, step)).log, 'module\n');
+      assert.equal(await installs(), 1);
+      rmSync(join(root, 'layers', key!), { recursive: true });
+      assert.equal((await runStep(node, step)).log, 'module\n', 'the slot has its own');
+      assert.equal((await runStep(node, await spec('ls', { snapshot: step.snapshot }))).log, 'a.txt\n');
+      assert.equal((await runStep(node, step)).log, 'module\n', 'parked in the slot meanwhile');
+      assert.equal(await installs(), 1);
+    }));
+
+  it('sends whole what was to build on a snapshot that is gone when the pack arrives', () =>
+    withCache(async ({ open, snapshot, spec, store, root, dir, has: hasPath }) => {
+      let onOffer = async (): Promise<void> => {};
+      const has = store.has.bind(store);
+      store.has = async (id) => {
+        const there = await has(id);
+        await onOffer();
+        return there;
+      };
+      const node = await open({ cacheBytes: 0 });
+      const files = { 'a.txt': 'a\n'.repeat(5000), 'b.txt': 'b\n'.repeat(5000) };
+      const first = await spec('wc -l < a.txt', { snapshot: await snapshot(files) });
+      const second = await spec('wc -l < a.txt', { snapshot: await snapshot({ ...files, 'b.txt': 'other\n' }) });
+      // Held by a result that nobody collects, or all would be evicted before the second step.
+      const held = start(node, first);
+      await held.outcome;
+
+      // Between the offer and the pack the node's own eviction leaves the store alone.
+      let offers = 0;
+      onOffer = async () => {
+        if ((offers += 1) > 1) return;
+        await node.release(held.id);
+        await sleep(2500);
+        assert.ok(hasPath(storeOf('sample')), 'a step has come for it');
+        // Somebody else does not.
+        renameSync(join(root, 'projects/sample'), join(dir, 'gone'));
+      };
+      const running = start(node, second);
+      assert.equal((await running.outcome).exitCode, 0);
+      assert.equal(running.log(), '5000\n');
+      assert.ok(offers > 1);
+      await node.release(running.id);
+    }));
+
+  it('gets a snapshot again whose objects are damaged in its store', () =>
+    withCache(async ({ open, spec, snapshot, root }) => {
+      const node = await open();
+      const step = await spec('cat a.txt');
+      await runStep(node, step);
+      await runStep(node, await spec('true', { snapshot: await snapshot({ 'b.txt': 'b\n' }) }));
+      const objects = join(root, storeOf('sample'), 'objects');
+      for (const name of readdirSync(objects).filter((one) => one.length === 2)) rmSync(join(objects, name), { recursive: true }); // prettier-ignore
+      assert.equal((await runStep(node, step)).log, 'a\n');
+    }));
+
+  it('never takes the controller’s own stores for a cache', () =>
+    withCache(async ({ open, root, has }) => {
+      // Where the controller has them on its own machine.
+      const own = await openStore(join(root, storeOf('sample')));
+      const tree = execFileSync('git', ['mktree'], { cwd: own.dir, input: '' }).toString().trim();
+      const id = execFileSync('git', ['mktree'], { cwd: own.dir, input: `040000 tree ${tree}\troot\n` });
+      const node = await open({ shareStores: true, stores: async () => own, cacheBytes: 0 });
+      const step: StepSpec = {
+        ...(await withProject(({ spec }) => spec('echo b > b.txt'))),
+        snapshot: id.toString().trim(),
+      };
+      const { snapshot } = await runStep(node, step);
+      await eventually('the eviction of the checkout', () => !has(checkoutOf('sample')));
+      await sleep(1500);
+      assert.ok(await (await openStore(own.dir)).has(snapshot));
+      assert.equal((await runStep(node, { ...step, snapshot, command: { shell: 'cat b.txt', cwd: '.' } })).log, 'b\n');
+    }));
+
+  it('knows after a restart how large it is and what was used last, and removes what was left half removed', () =>
+    withCache(async ({ open, cachingStep, root, has }) => {
+      const first = await open();
+      await runStep(first, await cachingStep('one', fill(2)));
+      await eventually('it was measured', async () => (await first.probe()).cache!.bytes > 2 * mebibyte);
+      await first.close();
+      await eventually('it was written down', () => has('cache.json'));
+      for (const path of [
+        'projects/.removed-x',
+        'projects/one/slots/.removed-0',
+        'layers/.removed-y',
+        `layers/${'b'.repeat(64)}.new`,
+      ])
+        // prettier-ignore
+        mkdirSync(join(root, path, 'deep'), { recursive: true });
+      const second = await open({ cacheBytes: 1 });
+      assert.ok(second.facts.cache!.bytes > 2 * mebibyte);
+      const left = (): string[] =>
+        ['projects', 'layers'].flatMap((name) => readdirSync(join(root, name))).filter((name) => name !== 'one');
+      await eventually('what was left is gone', () => left().length === 0);
+      await eventually('it is within its limit', () => !has('projects/one'));
+    }));
+
+  it('gives way before the disk is full', () =>
+    withCache(async ({ open, cachingStep, root, has }) => {
+      const node = await open();
+      await runStep(node, await cachingStep('old', fill(16)));
+      const other = join(root, 'of-somebody-else');
+      writeFileSync(other, '');
+      execFileSync('fallocate', ['-l', String(40 * mebibyte), other]);
+      await sleep(1500);
+      assert.ok(has(`${checkoutOf('old')}/cache/big`), 'it was used a moment ago, and there is some space');
+      execFileSync('fallocate', ['-l', String(47 * mebibyte), other]);
+      await eventually('the eviction', () => !has(checkoutOf('old')));
+      const result = await runStep(node, await cachingStep('new', `${fill(8)}; echo made`));
+      assert.equal(result.log, 'made\n');
+    }, 64 * mebibyte));
+
+  it('lets no step see what another one left on a full disk', () =>
+    withCache(async ({ open, cachingStep, root, has }) => {
+      const node = await open();
+      const other = join(root, 'of-somebody-else');
+      const first = await cachingStep('sample', `${fill(1)}; echo small > cache/index`);
+      await runStep(node, first);
+      const filling = await cachingStep('sample', `head -c ${100 * mebibyte} /dev/zero > cache/index; echo end`);
+      const running = start(node, filling);
+      const said = await running.outcome.then(({ end }) => end as string, ({ code }: { code: string }) => code); // prettier-ignore
+      assert.ok(['node.disk-full', 'exited'].includes(said), said);
+      assert.ok(said === 'exited' || has(`${checkoutOf('sample')}/cache/index`), 'kept for whoever asks again');
+      await node.release(running.id);
+      const left = (): string[] => readdirSync(join(root, 'projects/sample/slots'));
+      await eventually('what was cut off is gone', () => !left().some((name) => /^0$|removed/.test(name)));
+      const next = await cachingStep('sample', 'ls -A', { snapshot: first.snapshot });
+      assert.equal((await runStep(node, next)).log, '.gitignore\na.txt\n');
+
+      // Nor where the disk was full while the checkout was made.
+      writeFileSync(other, '');
+      const { bavail, bsize } = statfsSync(root);
+      execFileSync('fallocate', ['-l', String(bavail * bsize - 8192), other]);
+      await assert.rejects(runStep(node, await cachingStep('other', 'ls')), { code: 'node.disk-full' });
+      truncateSync(other, 0);
+      assert.equal((await runStep(node, await cachingStep('other', 'ls -A'))).log, '.gitignore\na.txt\n');
+    }, 24 * mebibyte));
+});
