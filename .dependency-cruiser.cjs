@@ -74,9 +74,13 @@ module.exports = {
     },
     {
       name: 'cli-over-the-api',
+      comment: 'A machine that joins by itself has no API of its own.',
       severity: 'error',
       from: { path: '^(cli|tui|mobile)/' },
-      to: { path: '^(db|workers|api|activities|workflows|fleet|blobs|llm|agent)/' },
+      to: {
+        path: '^(db|workers|api|activities|workflows|fleet|blobs|llm|agent)/',
+        pathNot: '^fleet/joiner/join\\.ts$',
+      },
     },
     {
       name: 'no-tests-in-product',

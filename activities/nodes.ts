@@ -78,7 +78,7 @@ export function createNodeActivities({ database, pool, roster, allocator, regist
       const record = await known(name);
       const other = elsewhere(record);
       if (other) return other;
-      if (!record.ssh) {
+      if (record.reach === 'local') {
         throw new HelixError(
           'usage.invalid',
           `${name} is the controller's own machine, whose folder holds the fleet's data: it can be removed without --purge only`,

@@ -18,6 +18,7 @@ import { jobActionRoutes } from './routes/job-actions.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { localModelRoutes } from './routes/local-models.ts';
 import { modelRoutes } from './routes/models.ts';
+import { nodeTokenRoutes } from './routes/node-tokens.ts';
 import { nodeRoutes } from './routes/nodes.ts';
 import { stepRoutes } from './routes/steps.ts';
 import { usageRoutes } from './routes/usage.ts';
@@ -46,6 +47,7 @@ export function createApi(deps: ApiDeps, timings: StreamTimings = defaultTimings
     answerRoutes(deps, feed),
     artifactRoutes(deps),
     nodeRoutes(deps),
+    nodeTokenRoutes(deps),
     classRoutes(deps),
     modelRoutes(deps),
     localModelRoutes(deps),

@@ -4,7 +4,14 @@ import type { LoginEvent, LoginRequest, ModelList, ModelTest, ModelTestEvent, St
 import type { ChatFork, ChatMessage, ChatUndo } from '../contracts/chat.ts';
 import type { JobRequest } from '../contracts/job.ts';
 import type { LocalModelDetails, LocalModelList, PullEvent, RecommendationList } from '../contracts/local-model.ts';
-import type { NodeRecord, NodeRegistration, NodeRemoval, RemovedNode } from '../contracts/node.ts';
+import type {
+  NewNodeToken,
+  NodeRecord,
+  NodeRegistration,
+  NodeRemoval,
+  NodeTokenRequest,
+  RemovedNode,
+} from '../contracts/node.ts';
 import type { DrainRequest } from '../contracts/node-workflow.ts';
 import type { Database } from '../db/database.ts';
 
@@ -77,6 +84,12 @@ export interface NodeControl {
   retire(name: string, request: DrainRequest): Promise<void>;
 }
 
+/** Makes tokens with which machines join by themselves. */
+export interface NodeTokenControl {
+  /** Throws `usage.invalid` for an address that is none, and `stack.unreachable` when no node-pool listens for the machine. */
+  make(request: NodeTokenRequest): Promise<NewNodeToken>;
+}
+
 /** The log of one step, growing while the step runs. */
 export interface StepLog {
   /** At most `limit` bytes from `offset` on; empty at the end of what there is by now. */
@@ -88,6 +101,7 @@ export interface ApiDeps {
   jobs: JobControl;
   chats: ChatControl;
   nodes: NodeControl;
+  nodeTokens: NodeTokenControl;
   models: ModelControl;
   localModels: LocalModelControl;
   /** The content of a blob by its hash; undefined when there is none. */

@@ -119,6 +119,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/nodes.ts'),
   },
   {
+    name: 'node',
+    summary: 'make this machine a node by itself: "helix node join"',
+    load: () => import('./commands/node.ts'),
+  },
+  {
     name: 'classes',
     summary: 'list what steps ask of nodes, and say who has it',
     load: () => import('./commands/classes.ts'),

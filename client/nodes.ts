@@ -1,9 +1,16 @@
-import { nodeEventListSchema, nodeMetricsListSchema } from '../contracts/api.ts';
-import type { NodeEvent, NodeMetrics } from '../contracts/node.ts';
+import { nodeEventListSchema, nodeMetricsListSchema, nodeTokenListSchema } from '../contracts/api.ts';
+import {
+  type NewNodeToken,
+  newNodeTokenSchema,
+  type NodeEvent,
+  type NodeMetrics,
+  type NodeToken,
+  type NodeTokenRequest,
+} from '../contracts/node.ts';
 import type { DrainRequest } from '../contracts/node-workflow.ts';
 import type { Http } from './http.ts';
 
-/** The part of the API that is about keeping nodes. All throw `node.not-found`. */
+/** The part of the API that is about keeping nodes. All that name a node throw `node.not-found`. */
 export interface NodeClient {
   cordonNode(name: string, reason?: string): Promise<void>;
   /** Out of quarantine too. */
@@ -15,6 +22,12 @@ export interface NodeClient {
   listNodeEvents(name: string, limit?: number): Promise<NodeEvent[]>;
   /** Rows that each stand for `period` seconds, oldest first; 0 for single samples, else 60 or 3600. */
   readNodeMetrics(name: string, period: number, since: Date): Promise<NodeMetrics[]>;
+  /** Makes a token with which one machine joins by itself. Throws `stack.unreachable` when no node-pool listens. */
+  makeNodeToken(request?: Partial<NodeTokenRequest>): Promise<NewNodeToken>;
+  /** Newest first. */
+  listNodeTokens(): Promise<NodeToken[]>;
+  /** Throws `node.token-not-found` when there is none that can still be used. */
+  revokeNodeToken(id: string): Promise<void>;
 }
 
 export function createNodeClient(http: Http): NodeClient {
@@ -32,6 +45,11 @@ export function createNodeClient(http: Http): NodeClient {
     readNodeMetrics: async (name, period, since) => {
       const query = new URLSearchParams({ period: String(period), since: since.toISOString() });
       return (await http.json(nodeMetricsListSchema, path(name, `metrics?${query.toString()}`))).metrics;
+    },
+    makeNodeToken: (request = {}) => http.json(newNodeTokenSchema, '/node-tokens', { method: 'POST', body: request }),
+    listNodeTokens: async () => (await http.json(nodeTokenListSchema, '/node-tokens')).tokens,
+    revokeNodeToken: async (id) => {
+      await http.send(`/node-tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
     },
   };
 }

@@ -78,6 +78,16 @@ export const configSchema = z.strictObject({
       quarantineMs: milliseconds(60_000),
       /** What each node may keep to save work, besides what is in use; half of its disk when left out. */
       cacheBytes: z.number().int().min(0).describe('bytes: a whole number of at least 0').optional(),
+      /** Where machines that join connect to, as long as any may come; another free port is taken when this one is in use. */
+      join: z
+        .strictObject({
+          host: text('a host name or IP address to listen on').optional(),
+          port: port(8642),
+          address: text('HOST, HOST:PORT or [IPv6]:PORT under which machines find the controller')
+            .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\]]+)(:\d{1,5})?$/)
+            .optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   step: z

@@ -4,7 +4,7 @@ import { modelNameSchema } from './agent.ts';
 import { jobEventSchema } from './event.ts';
 import { jobIdSchema, jobViewSchema, stepViewSchema } from './job.ts';
 import { modelInfoSchema, stopReasonSchema, usageSchema } from './llm.ts';
-import { nodeEventSchema, nodeMetricsSchema, nodeRecordSchema } from './node.ts';
+import { nodeEventSchema, nodeMetricsSchema, nodeRecordSchema, nodeTokenSchema } from './node.ts';
 
 export const startedJobSchema = z.object({ jobId: jobIdSchema, workflowId: z.string(), created: z.boolean() });
 export type StartedJob = z.infer<typeof startedJobSchema>;
@@ -16,6 +16,7 @@ export type JobPage = z.infer<typeof jobPageSchema>;
 export const eventPageSchema = z.object({ events: z.array(jobEventSchema) });
 export const stepListSchema = z.object({ steps: z.array(stepViewSchema) });
 export const nodeListSchema = z.object({ nodes: z.array(nodeRecordSchema) });
+export const nodeTokenListSchema = z.object({ tokens: z.array(nodeTokenSchema) });
 export const nodeEventListSchema = z.object({ events: z.array(nodeEventSchema) });
 export const nodeMetricsListSchema = z.object({ metrics: z.array(nodeMetricsSchema) });
 

@@ -99,13 +99,16 @@ export interface NodeRemoval {
 export const removedNodeSchema = z.object({ left: z.array(z.string()) });
 export type RemovedNode = z.infer<typeof removedNodeSchema>;
 
+const slotsSchema = z.number().int().min(1).max(1024);
+const labelsSchema = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]*$/), z.string());
+
 /** What a user says to add a node. */
 export const nodeRegistrationSchema = z.object({
   name: nodeNameSchema,
   ssh: sshTargetSchema,
   hostKey: hostKeyPolicySchema,
-  slots: z.number().int().min(1).max(1024).optional(),
-  labels: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]*$/), z.string()).default({}),
+  slots: slotsSchema.optional(),
+  labels: labelsSchema.default({}),
 });
 export type NodeRegistration = z.infer<typeof nodeRegistrationSchema>;
 
@@ -175,11 +178,17 @@ export const nodeEventSchema = z.object({
 });
 export type NodeEvent = z.infer<typeof nodeEventSchema>;
 
-/** A registered node. `ssh` is absent for the controller's own machine. */
+/** How the controller comes to a node: it is its own machine, it connects there by SSH, or the machine connects to it. */
+export const nodeReachSchema = z.enum(['local', 'ssh', 'joined']);
+export type NodeReach = z.infer<typeof nodeReachSchema>;
+
+/** A registered node. */
 export const nodeRecordSchema = z.object({
   name: nodeNameSchema,
+  reach: nodeReachSchema,
+  /** Of a node that is reached by SSH. */
   ssh: sshTargetSchema.optional(),
-  /** The pinned host key as `SHA256:...`; absent for the controller's own machine. */
+  /** The pinned host key as `SHA256:...`, of a node that is reached by SSH. */
   hostKey: z.string().optional(),
   slots: z.number().int().positive(),
   labels: z.record(z.string(), z.string()),
@@ -199,3 +208,44 @@ export const nodeRecordSchema = z.object({
   probedAt: z.iso.datetime(),
 });
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;
+
+/** What a user says to have a token made with which one machine can join. */
+export const nodeTokenRequestSchema = z.strictObject({
+  /** Of the node; that of the machine when left out. */
+  name: nodeNameSchema.optional(),
+  slots: slotsSchema.optional(),
+  labels: labelsSchema.default({}),
+  expiresMs: z
+    .number()
+    .int()
+    .min(1_000)
+    .max(30 * 24 * 3_600_000)
+    .default(3_600_000),
+  /** `HOST` or `HOST:PORT` where the machine finds the controller; its own addresses when left out. */
+  address: z.string().min(1).max(300).optional(),
+});
+export type NodeTokenRequest = z.infer<typeof nodeTokenRequestSchema>;
+
+/** A new token. `token` is what the machine is given, and is shown this once. */
+export const newNodeTokenSchema = z.object({
+  id: z.string(),
+  token: z.string(),
+  addresses: z.array(z.string()),
+  expiresAt: z.iso.datetime(),
+});
+export type NewNodeToken = z.infer<typeof newNodeTokenSchema>;
+
+/** What is known of a token later. */
+export const nodeTokenSchema = z.object({
+  id: z.string(),
+  state: z.enum(['open', 'used', 'expired', 'revoked']),
+  name: nodeNameSchema.optional(),
+  slots: slotsSchema.optional(),
+  labels: z.record(z.string(), z.string()),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  usedAt: z.iso.datetime().optional(),
+  /** The node that came of it. */
+  node: z.string().optional(),
+});
+export type NodeToken = z.infer<typeof nodeTokenSchema>;

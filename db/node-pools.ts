@@ -31,7 +31,7 @@ const claimingLock = 7_405_129_303;
 const living = 'select id from node_pools where expires_at > clock_timestamp()';
 
 /** The controller's own machine can be had by the node-pools on it only. */
-const allowed = `(ssh is not null or not labels ? 'host' or labels->>'host' = $2)`;
+const allowed = `(reach <> 'local' or not labels ? 'host' or labels->>'host' = $2)`;
 
 /** Says that the pool is alive for `forMs` from now on. */
 export async function renewPool(database: Queryable, { id, machine, pid }: NodePool, forMs: number): Promise<void> {
@@ -80,7 +80,7 @@ export async function claimNodes(database: Database, pool: string, host: string,
     await transaction.query('select pg_advisory_xact_lock($1)', [claimingLock]);
     const { rowCount } = await transaction.query(
       `with free as (
-         select name, ssh is null as own, row_number() over (order by ssh is null desc, name) as place from nodes
+         select name, reach = 'local' as own, row_number() over (order by reach = 'local' desc, name) as place from nodes
          where (pool is null or pool not in (${living})) and ${allowed}
        )
        update nodes set pool = $1, epoch = epoch + 1 from free
@@ -126,4 +126,24 @@ export async function holderOf(database: Queryable, name: string): Promise<strin
     [name],
   );
   return rows[0]?.holder;
+}
+
+/** The registrations of all nodes that have joined by themselves. */
+export async function listJoined(database: Queryable): Promise<Set<string>> {
+  const { rows } = await database.query<{ registration: string }>(
+    "select registration from nodes where reach = 'joined'",
+  );
+  return new Set(rows.map(({ registration }) => registration));
+}
+
+/** The node that joined under a registration, and whom it was leased to last. */
+export async function findJoined(
+  database: Queryable,
+  registration: string,
+): Promise<{ name: string; pool: string | null } | undefined> {
+  const { rows } = await database.query<{ name: string; pool: string | null }>(
+    "select name, pool from nodes where registration::text = $1 and reach = 'joined'",
+    [registration],
+  );
+  return rows[0];
 }

@@ -4,6 +4,7 @@ import type {
   NodeFacts,
   NodeHold,
   NodeQuarantine,
+  NodeReach,
   NodeRecord,
   NodeState,
   SshTarget,
@@ -16,7 +17,10 @@ import { type MetricsRow, toMetrics } from './node-metrics.ts';
 export const nodesChannel = 'helix_nodes';
 
 /** What is said of a node, beside its state. */
-export type NodeDescription = Pick<NodeRecord, 'name' | 'ssh' | 'hostKey' | 'slots' | 'labels' | 'facts' | 'probedAt'>;
+export type NodeDescription = Pick<
+  NodeRecord,
+  'name' | 'reach' | 'ssh' | 'hostKey' | 'slots' | 'labels' | 'facts' | 'probedAt'
+>;
 
 /** Parts of a node's standing; null takes one away. */
 export interface StandingChange {
@@ -27,6 +31,7 @@ export interface StandingChange {
 
 interface NodeRow {
   name: string;
+  reach: NodeReach;
   ssh: SshTarget | null;
   host_key: string | null;
   slots: number;
@@ -62,15 +67,15 @@ export async function insertNode(
 ): Promise<boolean> {
   const { rowCount } = await database.query(
     `with saved as (
-       insert into nodes (name, ssh, host_key, slots, labels, facts, state, probed_at, pool, registration, epoch)
+       insert into nodes (name, ssh, host_key, slots, labels, facts, state, probed_at, pool, registration, epoch, reach)
        select $1, $2::jsonb, $3, $4::integer, $5::jsonb, $6::jsonb, 'healthy', $7::timestamptz, $8,
-         coalesce($9::uuid, gen_random_uuid()), 1
+         coalesce($9::uuid, gen_random_uuid()), 1, $12
        where not $10 or not exists (select from nodes)
        on conflict do nothing
        returning name
      )
      select pg_notify($11, name) from saved`,
-    [...columnsOf(node), holder?.pool ?? null, holder?.registration ?? null, first, nodesChannel],
+    [...columnsOf(node), holder?.pool ?? null, holder?.registration ?? null, first, nodesChannel, node.reach],
   );
   return rowCount === 1;
 }
@@ -168,6 +173,7 @@ function columnsOf(node: NodeDescription): unknown[] {
 function toRecord(row: NodeRow): NodeRecord {
   return {
     name: row.name,
+    reach: row.reach,
     ...(row.ssh ? { ssh: row.ssh } : {}),
     ...(row.host_key === null ? {} : { hostKey: row.host_key }),
     slots: row.slots,

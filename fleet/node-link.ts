@@ -45,7 +45,7 @@ export const defaultLinkTiming: LinkTiming = {
 /** Keeps one agent connected: pings it, notices its death, and comes back with growing pauses. */
 export class NodeLink {
   readonly #name: string;
-  readonly #dial: () => Promise<AgentLink>;
+  readonly #dial: (signal: AbortSignal) => Promise<AgentLink>;
   readonly #timing: LinkTiming;
   readonly #listeners = new Set<(state: LinkState) => void>();
   readonly #beatListeners = new Set<(beat: Beat) => void>();
@@ -55,8 +55,8 @@ export class NodeLink {
   #lastReason = 'not connected yet';
   #lostAt = performance.now();
 
-  /** Takes the first link as it is; `dial` makes every later one. */
-  constructor(name: string, first: AgentLink, dial: () => Promise<AgentLink>, timing: LinkTiming) {
+  /** Takes the first link as it is; `dial` makes every later one, however long that takes. Its signal says that none is wanted any more. */
+  constructor(name: string, first: AgentLink, dial: (signal: AbortSignal) => Promise<AgentLink>, timing: LinkTiming) {
     this.#name = name;
     this.#dial = dial;
     this.#timing = timing;
@@ -152,7 +152,7 @@ export class NodeLink {
       await sleep(pause * (0.75 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(() => {});
       if (this.#stop.signal.aborted) return;
       try {
-        const link = await this.#dial();
+        const link = await this.#dial(this.#stop.signal);
         if (this.#stop.signal.aborted) {
           link.close();
           return;

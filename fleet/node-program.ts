@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Readable, Writable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
-import type { ProgramEvent, ProgramOutcome, ProgramRequest } from './agent/programs.ts';
+import type { ProgramEvent, ProgramOutcome, ProgramRequest, StartRequest } from './agent/programs.ts';
 import type { NodeLink } from './node-link.ts';
 import type { RpcCall, RpcConnection } from './wire/connection.ts';
 
@@ -26,22 +26,31 @@ export interface RunningProgram {
 
 /** Starts a program on a node, and brings it there first where it is not. Throws `node.lost`. */
 export function openProgram(link: NodeLink, name: string, program: NodeProgram): Promise<RunningProgram> {
-  return link.use(async (connection) => {
-    const running = await start(connection, name, program);
-    if (running) return running;
-    await send(connection, program);
-    const again = await start(connection, name, program);
-    if (again) return again;
-    throw new HelixError('node.lost', `${name} has lost the program ${program.name} that it was just sent`);
-  });
+  return link.use((connection) => startProgram(connection, name, program));
+}
+
+/** The same over a connection. `words` are what the program is told when it starts, beside its folder. */
+export async function startProgram(
+  connection: RpcConnection,
+  name: string,
+  program: NodeProgram,
+  words?: string[],
+): Promise<RunningProgram> {
+  const running = await start(connection, name, program, words);
+  if (running) return running;
+  await send(connection, program);
+  const again = await start(connection, name, program, words);
+  if (again) return again;
+  throw new HelixError('node.lost', `${name} has lost the program ${program.name} that it was just sent`);
 }
 
 async function start(
   connection: RpcConnection,
   node: string,
   { name, sha256 }: NodeProgram,
+  words: string[] = [],
 ): Promise<RunningProgram | undefined> {
-  const call = connection.open<ProgramOutcome>('runProgram', { name, sha256 } satisfies ProgramRequest);
+  const call = connection.open<ProgramOutcome>('runProgram', { name, sha256, words } satisfies StartRequest);
   const started = new Promise<true>((resolve) => call.channel.onEvent((_event: ProgramEvent) => resolve(true)));
   const first = await Promise.race([started, call.result]);
   if (first === true) return streamsOf(call);

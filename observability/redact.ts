@@ -10,6 +10,7 @@ const secretTexts: readonly RegExp[] = [
   /(\b(?:Bearer|Basic) )[A-Za-z0-9+/._~-]{8,}=*/gi,
   /()\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}/g,
   /()\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}/g,
+  /()\bhxjoin1_[A-Za-z0-9_-]{16,}/g,
   /()\bxox[abeprs]-[A-Za-z0-9-]{10,}/g,
   /()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
   /()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,

@@ -1,4 +1,5 @@
 import { Client } from '@temporalio/client';
+import { createNodeTokens } from '../api/node-tokens.ts';
 import { createApi } from '../api/app.ts';
 import { serveApi } from '../api/server.ts';
 import { createChatControl } from '../api/temporal/chat-control.ts';
@@ -8,6 +9,7 @@ import { openCircuits } from '../db/llm-providers.ts';
 import { NodeModelControl } from '../api/temporal/node-model-control.ts';
 import { listNodeModels } from '../db/node-models.ts';
 import { listNodes } from '../db/nodes.ts';
+import { controllerKeyFile } from '../fleet/join/controller-key.ts';
 import { FileTokenStore } from '../llm/auth/file-token-store.ts';
 import { createLocalModels } from '../llm/local/create.ts';
 import { FleetModels } from '../llm/local/fleet-models.ts';
@@ -62,6 +64,7 @@ export async function startApi(foundation: Foundation): Promise<Role> {
     models,
     localModels,
     nodes: createNodeControl(client, database),
+    nodeTokens: createNodeTokens(database, foundation.path(controllerKeyFile)),
     readBlob: (hash) => blobs.get(hash),
     storeBlob: (content) => blobs.put(content),
     stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),

@@ -7,6 +7,7 @@ import { createToolRegistry } from '../agent/tools/registry.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
 import { changeStanding, nodesChannel, updateNode } from '../db/nodes.ts';
 import { listAbandoned } from '../db/steps.ts';
+import { Arrivals } from '../fleet/join/arrivals.ts';
 import { Allocator } from '../fleet/placement/allocator.ts';
 import { Roster } from '../fleet/placement/roster.ts';
 import { Warmth } from '../fleet/placement/warmth.ts';
@@ -16,6 +17,7 @@ import { ProviderPool } from '../llm/provider-pool.ts';
 import { fleetTaskQueue, poolTaskQueue } from '../workflows/task-queues.ts';
 import { ClassWorkers } from './support/class-workers.ts';
 import type { Foundation } from './support/foundation.ts';
+import { JoinGate } from './support/join-gate.ts';
 import { createModelHosts } from './support/model-hosts.ts';
 import { MetricsRecorder } from './support/metrics-recorder.ts';
 import { NodeConnector } from './support/node-connector.ts';
@@ -60,6 +62,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     logger,
   );
   const client = new Client({ connection, namespace });
+  const arrivals = new Arrivals();
   const connector = new NodeConnector({
     config,
     database,
@@ -67,10 +70,12 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     pool: pool.id,
     roster,
     allocator,
+    arrivals,
     stores,
     path,
     logger,
   });
+  const gate = new JoinGate({ config, database, pool: pool.id, arrivals, connector, stores, path, logger });
   const membership = new PoolMembership({
     database,
     pool,
@@ -80,6 +85,8 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     onSurplus: (surplus) => connector.giveUp(surplus),
   });
   await membership.join();
+  // Only now it is known which node-pools of this machine have ended.
+  await gate.start();
   // Before the first poll: a step that runs already must find its node connected.
   await connector.settled();
 
@@ -138,6 +145,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
       background(async () => {
         await membership.look();
         await connector.synchronise();
+        await gate.look();
       }),
     ),
   ];
@@ -155,11 +163,13 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
     await Promise.race([stopping, broken, ...ended]);
     redetection?.stop();
     for (const unlisten of stopListening) unlisten();
+    gate.stopListening();
     connector.stop();
     hosts.close();
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.all([...ended, classes.stop()]);
     await roster.close();
+    await gate.stop();
     await metrics.stop();
     await membership.leave();
   };

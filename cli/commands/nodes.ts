@@ -7,6 +7,7 @@ import { watchNodes } from '../node/live-table.ts';
 import { describeFacts } from '../node/describe-facts.ts';
 import { addImportCommand } from '../node/import-command.ts';
 import { addNodeOptions, buildRegistration, type NodeOptions } from '../node/registration.ts';
+import { addTokenCommands } from '../node/token-commands.ts';
 import { warnOfSharedMachines } from '../node/shared-machines.ts';
 import { printJson } from '../output.ts';
 import { cleanLine } from '../text/clean.ts';
@@ -34,6 +35,7 @@ export function configure(command: Command): void {
     },
   );
   addImportCommand(command);
+  addTokenCommands(command);
 
   command
     .command('show')
@@ -100,14 +102,18 @@ function show(node: NodeRecord, { json }: JsonOptions, withFacts = false): void 
 function describeNodes(nodes: readonly NodeRecord[]): string {
   return table(
     ['NAME', 'STATE', 'BUSY', 'PLATFORM', 'CPUS', 'MEMORY', 'ADDRESS', 'LABELS'],
-    nodes.map(({ name, state, reason, busy, slots, facts, ssh, labels }) => [
+    nodes.map(({ name, state, reason, busy, slots, facts, reach, ssh, labels }) => [
       name,
       styledStatus(state) + (reason ? ` (${cleanLine(reason)})` : ''),
       `${busy}/${slots}`,
       `${facts.os}-${facts.arch}`,
       String(facts.cpus),
       `${Math.round(facts.memory / 2 ** 30)} GiB`,
-      ssh ? `${ssh.user}@${ssh.host}:${ssh.port}` : 'this machine',
+      ssh
+        ? `${ssh.user}@${ssh.host}:${ssh.port}`
+        : reach === 'joined'
+          ? `joined (${cleanLine(facts.hostname)})`
+          : 'this machine',
       Object.entries(labels)
         .map(([label, value]) => `${label}=${value}`)
         .join(' '),

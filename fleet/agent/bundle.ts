@@ -8,6 +8,7 @@ export interface AgentBundle {
   file: string;
   /** First 16 hex digits of the SHA-256 of its content; part of its name. */
   hash: string;
+  sha256: string;
 }
 
 /** A program for nodes: its name, the file that it begins with, and code to run before that. */
@@ -28,7 +29,7 @@ export async function bundleAgent(cacheDir: string): Promise<AgentBundle> {
     { name: 'agent', entry: join(import.meta.dirname, 'main.ts') },
     cacheDir,
   );
-  return { file, hash: sha256.slice(0, 16) };
+  return { file, hash: sha256.slice(0, 16), sha256 };
 }
 
 /**

@@ -17,6 +17,11 @@ export interface ProgramRequest {
   sha256: string;
 }
 
+export interface StartRequest extends ProgramRequest {
+  /** What the program is told, before its folder. */
+  words: string[];
+}
+
 export interface ProgramOutcome {
   /** The node does not have it: it has to be sent first. */
   missing?: true;
@@ -50,7 +55,7 @@ export class Programs {
   handlers(): Record<string, RpcHandler> {
     return {
       receiveProgram: (request: ProgramRequest, channel) => this.#receive(request, channel),
-      runProgram: (request: ProgramRequest, channel) => this.#run(request, channel),
+      runProgram: (request: StartRequest, channel) => this.#run(request, channel),
     };
   }
 
@@ -77,21 +82,21 @@ export class Programs {
     }
   }
 
-  async #run(request: ProgramRequest, channel: RpcChannel): Promise<ProgramOutcome> {
+  async #run(request: StartRequest, channel: RpcChannel): Promise<ProgramOutcome> {
     const file = this.#file(request);
     if (!existsSync(file)) return { missing: true, how: 'it is not there' };
     const release = this.#hold(file);
     try {
-      return await this.#start(file, channel);
+      return await this.#start(file, request.words, channel);
     } finally {
       release();
     }
   }
 
-  async #start(file: string, channel: RpcChannel): Promise<ProgramOutcome> {
+  async #start(file: string, words: string[], channel: RpcChannel): Promise<ProgramOutcome> {
     const login = await detectLoginEnvironment();
     channel.signal.throwIfAborted();
-    const child = spawn(process.execPath, [file, '--root', this.#root], {
+    const child = spawn(process.execPath, [file, ...words, '--root', this.#root], {
       cwd: this.#root,
       env: { ...process.env, ...login.passed, PATH: login.path },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -8,7 +8,7 @@ import { hasCode, type Layout, readIfThere } from './layout.ts';
 import { endProcesses } from './process-tree.ts';
 
 /** All that Helix keeps in its folder on a node. What else lies there is somebody else's. */
-const own = ['executions', 'projects', 'layers', 'tenures', 'bin', ledgerName];
+const own = ['executions', 'projects', 'layers', 'tenures', 'bin', 'join', ledgerName];
 
 /**
  * Ends what runs and removes everything that Helix has brought to the machine or made there. Returns what is left in the node's folder because

@@ -44,6 +44,7 @@ export function resultOf(jobId: string, more: Partial<JobResult> = {}): JobResul
 export function nodeRecord(name: string, more: Partial<NodeRecord> = {}): NodeRecord {
   return {
     name,
+    reach: 'ssh',
     ssh: { host: '192.0.2.1', port: 22, user: 'builder' },
     hostKey: `SHA256:${'A'.repeat(43)}`,
     slots: 2,

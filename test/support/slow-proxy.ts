@@ -5,6 +5,8 @@ export interface SlowProxy {
   port: number;
   /** From now on one byte at a time comes through, in each direction of each connection, so many milliseconds apart; 0 for all at once. */
   delayMs: number;
+  /** Ends every connection; new ones are taken. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -17,11 +19,16 @@ export async function slowProxy(target: number): Promise<SlowProxy> {
     dribble(far, near, () => proxy.delayMs);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
   const proxy: SlowProxy = {
     port: (server.address() as { port: number }).port,
     delayMs: 0,
+    cut,
     close: () => {
-      for (const socket of sockets) socket.destroy();
+      cut();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -10,7 +10,8 @@ import type { ProjectId } from '../../contracts/snapshot.ts';
 import type { Database } from '../../db/database.ts';
 import { listTenures, type NodeTenure, releaseNode, takeNode } from '../../db/node-pools.ts';
 import { changeStanding, insertNode, listNodes, type NodeDescription, updateNode } from '../../db/nodes.ts';
-import { type FleetNode, openLocalNode, openSshNode } from '../../fleet/node.ts';
+import type { Arrivals } from '../../fleet/join/arrivals.ts';
+import { type FleetNode, openJoinedNode, openLocalNode, openSshNode } from '../../fleet/node.ts';
 import { refuseSecondName } from '../../fleet/same-machine.ts';
 import type { Allocator } from '../../fleet/placement/allocator.ts';
 import type { Roster } from '../../fleet/placement/roster.ts';
@@ -26,6 +27,8 @@ export interface NodeConnectorOptions {
   pool: string;
   roster: Roster;
   allocator: Allocator;
+  /** The machines that have connected by themselves. */
+  arrivals: Arrivals;
   stores(project: ProjectId): Promise<SnapshotStore>;
   path(...parts: string[]): string;
   logger: Logger;
@@ -44,6 +47,8 @@ class NotTaken extends Error {}
 const localNodeName = 'local';
 const firstRetryMs = 2_000;
 const lastRetryMs = 60_000;
+/** How long a machine that was there the last time is waited for before its node is unreachable. */
+const arrivalMs = 5_000;
 
 /** Connects to the nodes that this pool holds, and keeps at it with those that do not answer. */
 export class NodeConnector {
@@ -92,6 +97,7 @@ export class NodeConnector {
     const node = await openSshNode({ name, ssh, hostKey, tenure, cacheBytes, cacheDir: path('cache'), stores, logger });
     const description: NodeDescription = {
       name,
+      reach: 'ssh',
       ssh: node.ssh,
       hostKey: node.hostKey,
       slots: registration.slots ?? node.facts.cpus,
@@ -100,6 +106,20 @@ export class NodeConnector {
       probedAt: new Date().toISOString(),
     };
     const put = () => (taken ? updateNode(database, description) : this.insert(description, tenure, false));
+    return await this.takeIn(name, node, tenure, put);
+  }
+
+  /**
+   * Takes in a machine that is connected as this pool's node, which `put` puts on record; undefined when that says no, and then it is closed.
+   * Throws `node.same-machine`.
+   */
+  async takeIn(
+    name: string,
+    node: FleetNode,
+    tenure: NodeTenure,
+    put: () => Promise<boolean>,
+  ): Promise<NodeRecord | undefined> {
+    const { database } = this.options;
     // One after the other, or two names of one machine that come together would not see each other.
     const entered = this.entering.then(async () => {
       try {
@@ -117,7 +137,8 @@ export class NodeConnector {
   /** Lets as many nodes as are too many go to other pools, each as soon as nothing runs on it. */
   async giveUp(surplus: number): Promise<void> {
     const { roster, allocator, database, pool } = this.options;
-    const ready = roster.records().filter(({ ssh }) => ssh);
+    // A machine that has connected to this pool stays with it.
+    const ready = roster.records().filter(({ reach }) => reach === 'ssh');
     const names = ready.map(({ name }) => name).sort((a, b) => allocator.busySteps(a) - allocator.busySteps(b));
     for (const [index, name] of names.entries()) {
       roster.setLeaving(name, index < surplus);
@@ -181,16 +202,16 @@ export class NodeConnector {
     signal: AbortSignal,
     tried: () => void,
   ): Promise<void> {
+    if (record.reach === 'joined') await this.untilArrived(record, tenure, signal, tried);
     for (let pause = firstRetryMs; !signal.aborted; pause = Math.min(pause * 2, lastRetryMs)) {
       try {
         await this.connect(record, tenure, signal);
         return tried();
       } catch (error) {
+        if (signal.aborted) break;
         const reason = error instanceof Error ? error.message : String(error);
-        const { database, pool, logger } = this.options;
-        logger.warn({ node: record.name, reason }, 'cannot connect to a node');
-        const condition = { state: 'unreachable', reason } as const;
-        await changeStanding(database, record.name, { condition }, pool).catch(() => undefined);
+        this.options.logger.warn({ node: record.name, reason }, 'cannot connect to a node');
+        await this.setUnreachable(record.name, reason);
         tried();
         await sleep(pause, undefined, { signal }).catch(() => undefined);
       }
@@ -198,12 +219,33 @@ export class NodeConnector {
     tried();
   }
 
+  /** Waits for a machine that has to connect by itself; while it does not, its node is unreachable. */
+  private async untilArrived(
+    { name, state }: NodeRecord,
+    { registration }: NodeTenure,
+    signal: AbortSignal,
+    tried: () => void,
+  ): Promise<void> {
+    const { arrivals } = this.options;
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(state === 'unreachable' ? 0 : arrivalMs)]);
+    await arrivals.untilThere(registration, patience).catch(() => undefined);
+    if (arrivals.isThere(registration) || signal.aborted) return;
+    await this.setUnreachable(name, 'its machine has not connected; "helix node join" there brings it back');
+    tried();
+    await arrivals.untilThere(registration, signal).catch(() => undefined);
+  }
+
+  private async setUnreachable(name: string, reason: string): Promise<void> {
+    const { database, pool } = this.options;
+    await changeStanding(database, name, { condition: { state: 'unreachable', reason } }, pool).catch(() => undefined);
+  }
+
   private async connect(record: NodeRecord, tenure: NodeTenure, signal: AbortSignal): Promise<void> {
     const { config, database, pool, roster } = this.options;
-    const node = await this.open(record, tenure);
+    const node = await this.open(record, tenure, signal);
     try {
       const described: NodeRecord = { ...record, facts: node.facts, probedAt: new Date().toISOString() };
-      if (!record.ssh && config.node.slots) described.slots = config.node.slots;
+      if (record.reach === 'local' && config.node.slots) described.slots = config.node.slots;
       const isKnown = !signal.aborted && (await updateNode(database, described));
       const connected =
         isKnown && (await changeStanding(database, record.name, { condition: { state: 'healthy' } }, pool));
@@ -219,9 +261,10 @@ export class NodeConnector {
   private async registerThisMachine(): Promise<void> {
     const { config } = this.options;
     const tenure: NodeTenure = { registration: randomUUID(), epoch: 1 };
-    const node = await this.open({ name: localNodeName }, tenure);
-    const description = {
+    const node = await this.openLocal(localNodeName, tenure);
+    const description: NodeDescription = {
       name: localNodeName,
+      reach: 'local',
       slots: config.node.slots ?? node.facts.cpus,
       labels: { controller: 'true', host: hostname() },
       facts: node.facts,
@@ -280,23 +323,25 @@ export class NodeConnector {
     }
   }
 
-  private open(
-    { name, ssh, hostKey }: Pick<NodeRecord, 'name' | 'ssh' | 'hostKey'>,
+  private async open(
+    { name, reach, ssh, hostKey }: NodeRecord,
     tenure: NodeTenure,
+    signal: AbortSignal,
   ): Promise<FleetNode> {
+    const { config, stores, path, logger, arrivals } = this.options;
+    const { cacheBytes } = config.fleet;
+    if (reach === 'local') return await this.openLocal(name, tenure);
+    const common = { name, tenure, cacheBytes, cacheDir: path('cache'), stores, logger };
+    if (reach === 'ssh')
+      return await openSshNode({ ...common, ssh: ssh!, hostKey: { kind: 'pinned', sha256: hostKey ?? '' } });
+    const next = (until: AbortSignal) => arrivals.take(tenure.registration, until);
+    return await openJoinedNode({ ...common, session: await next(signal), next });
+  }
+
+  private openLocal(name: string, tenure: NodeTenure): Promise<FleetNode> {
     const { config, stores, path, logger } = this.options;
     const { cacheBytes } = config.fleet;
-    if (!ssh) return openLocalNode({ name, root: path('node'), tenure, cacheBytes, stores, logger });
-    return openSshNode({
-      name,
-      ssh,
-      hostKey: { kind: 'pinned', sha256: hostKey ?? '' },
-      tenure,
-      cacheBytes,
-      cacheDir: path('cache'),
-      stores,
-      logger,
-    });
+    return openLocalNode({ name, root: path('node'), tenure, cacheBytes, stores, logger });
   }
 }
 

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HelixError } from '../contracts/error.ts';
+import type { Database } from '../db/database.ts';
+import { listListeners } from '../db/join-listeners.ts';
+import { insertToken, revokeToken } from '../db/join-tokens.ts';
+import { joinAddress, splitAddress } from '../fleet/join/address.ts';
+import { loadControllerKey, secretOf } from '../fleet/join/controller-key.ts';
+import { formatToken } from '../fleet/join/token.ts';
+import type { NodeTokenControl } from './deps.ts';
+
+/** A node-pool looks for new tokens every two seconds, and is told of them. */
+const listeningWithinMs = 10_000;
+
+export function createNodeTokens(database: Database, keyFile: string): NodeTokenControl {
+  return {
+    async make(request) {
+      if (request.address !== undefined && !splitAddress(request.address)) {
+        throw new HelixError(
+          'usage.invalid',
+          `address is ${JSON.stringify(request.address)}; allowed is HOST, HOST:PORT or [IPv6]:PORT`,
+        );
+      }
+      const id = randomBytes(8).toString('hex');
+      const expiresAt = await insertToken(database, id, request);
+      const addresses = await listeningAt(database, request.address).catch(async (error: unknown) => {
+        await revokeToken(database, id);
+        throw error;
+      });
+      const secret = secretOf(loadControllerKey(keyFile), { kind: 'token', id }).toString('base64url');
+      return { id, token: formatToken({ addresses, id, secret }), addresses, expiresAt };
+    },
+  };
+}
+
+/** Waits until somebody listens; gives where, or `wished`, with the port where it has none. */
+async function listeningAt(database: Database, wished: string | undefined): Promise<string[]> {
+  for (const deadline = Date.now() + listeningWithinMs; Date.now() < deadline; await sleep(100)) {
+    const listeners = await listListeners(database);
+    const addresses = listeners.flatMap((listener) =>
+      (wished === undefined ? listener.addresses : [wished]).map((text) => withPort(text, listener.port)),
+    );
+    if (addresses.length > 0) return [...new Set(addresses)];
+  }
+  throw new HelixError(
+    'stack.unreachable',
+    'no node-pool listens for machines that join: see that one is running, and in its log why it does not listen',
+  );
+}
+
+function withPort(text: string, listening: number): string {
+  const { host, port = listening } = splitAddress(text) ?? { host: text };
+  return joinAddress(host, port);
+}

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectPlain, createServer as createPlainServer, type Socket } from 'node:net';
+import { connect, type ConnectionOptions, createServer } from 'node:tls';
+import { loadControllerKey, secretOf } from '../../fleet/join/controller-key.ts';
+import { JoinListener, type JoinListenerOptions } from '../../fleet/join/listener.ts';
+import { secureOptions } from '../../fleet/join/secure.ts';
+import type { JoinSession } from '../../fleet/join/session.ts';
+import { joinFleet } from '../../fleet/joiner/join.ts';
+import { reach } from '../../fleet/joiner/reach.ts';
+import { formatToken } from '../../fleet/join/token.ts';
+import { HelixError } from '../../contracts/error.ts';
+import { eventually } from '../support/stack.ts';
+import { withTempDir } from '../support/temp-dir.ts';
+
+const identity = { kind: 'token', id: '0123456789abcdef' } as const;
+const never = new AbortController().signal;
+
+interface Place {
+  dir: string;
+  port: number;
+  address: string;
+  secret: string;
+  sessions: JoinSession[];
+}
+
+async function withListener(
+  use: (place: Place) => Promise<void>,
+  options: Partial<JoinListenerOptions> = {},
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    const key = loadControllerKey(`${dir}/key`);
+    const sessions: JoinSession[] = [];
+    const logger = { debug: () => undefined, warn: () => undefined };
+    const listener = new JoinListener({
+      key,
+      host: '127.0.0.1',
+      logger,
+      onSession: (session) => void sessions.push(session),
+      ...options,
+    });
+    const port = (await listener.listen([0]))!;
+    const secret = secretOf(key, identity).toString('base64url');
+    try {
+      await use({ dir, port, address: `127.0.0.1:${port}`, secret, sessions });
+    } finally {
+      listener.close();
+    }
+  });
+}
+
+const closed = async (socket: Socket): Promise<void> => {
+  socket.on('error', () => undefined).resume();
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
+};
+
+describe('where machines join', function () {
+  this.timeout(20_000);
+
+  it('lets in who has the secret of its identity, whoever that says it is, and nobody else', () =>
+    withListener(async ({ address, secret, sessions }) => {
+      const socket = await reach({ addresses: [address], identity, secret }, never);
+      await eventually('it is there', async () => sessions.length === 1);
+      assert.deepEqual(sessions[0]!.identity, identity);
+      assert.match(socket.getCipher().name, /^ECDHE-PSK-/);
+      socket.destroy();
+      const wrong = [
+        { identity, secret: Buffer.alloc(32).toString('base64url') },
+        { identity: { kind: 'node', id: identity.id } as const, secret },
+        { identity: { kind: 'token', id: '!' } as const, secret },
+      ];
+      for (const other of wrong)
+        await assert.rejects(reach({ addresses: [address], ...other }, never), /127\.0\.0\.1:\d+: .*not know the secret.*told nothing/); // prettier-ignore
+      assert.equal(sessions.length, 1);
+    }));
+
+  it('speaks one cipher of one version only, and takes no connection without a key', () =>
+    withListener(async ({ port, secret, sessions }) => {
+      const psk = { pskCallback: () => ({ psk: Buffer.from(secret, 'base64url'), identity: `token:${identity.id}` }) };
+      const others: ConnectionOptions[] = [
+        { rejectUnauthorized: false },
+        { ...psk, ciphers: 'PSK-AES256-GCM-SHA384', maxVersion: 'TLSv1.2' },
+        { ...psk, minVersion: 'TLSv1.3' },
+      ];
+      for (const options of others) {
+        const socket = connect({ port, host: '127.0.0.1', checkServerIdentity: () => undefined, ...options });
+        const [error] = (await once(socket, 'error')) as [Error];
+        assert.match(error.message, /alert|no ciphers|wrong version|handshake/i);
+      }
+      assert.equal(sessions.length, 0);
+    }));
+
+  it('ends strangers that talk something else or say nothing, and keeps few of them', () =>
+    withListener(
+      async ({ port, address, secret, sessions }) => {
+        const garbage = connectPlain(port, '127.0.0.1', () =>
+          garbage.write(Buffer.alloc(100_000, 'GET / HTTP/1.0\r\n')),
+        );
+        await closed(garbage);
+        const silent = Array.from({ length: 5 }, () => connectPlain(port, '127.0.0.1'));
+        const since = performance.now();
+        await Promise.race(silent.map(closed));
+        assert.ok(performance.now() - since < 400, 'the oldest of too many goes at once');
+        await reach({ addresses: [address], identity, secret }, never).then((socket) => socket.destroy());
+        await Promise.all(silent.map(closed));
+        assert.equal(sessions.length, 1);
+      },
+      { handshakeMs: 500, mostStrangers: 3 },
+    ));
+});
+
+describe('a machine that joins', function () {
+  this.timeout(20_000);
+
+  const join = async (dir: string, token: string, signal = never): Promise<string[]> => {
+    const said: string[] = [];
+    await joinFleet({ root: `${dir}/node`, token, say: (line) => said.push(line), signal });
+    return said;
+  };
+
+  it('tells whoever is not its controller nothing but the id of the token', () =>
+    withTempDir(async (dir) => {
+      const secret = Buffer.alloc(32, 1);
+      const heard: Buffer[] = [];
+      const plain = createPlainServer((socket) => socket.on('data', (chunk) => (heard.push(chunk), socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))); // prettier-ignore
+      const impostor = createServer({ ...secureOptions, pskCallback: () => Buffer.alloc(32, 2) }, () =>
+        assert.fail('the machine took an impostor for its controller'),
+      );
+      for (const server of [plain, impostor]) await once(server.listen(0, '127.0.0.1'), 'listening');
+      const addresses = [plain, impostor].map((server) => `127.0.0.1:${(server.address() as { port: number }).port}`);
+      try {
+        const token = formatToken({ addresses, id: identity.id, secret: secret.toString('base64url') });
+        await assert.rejects(join(dir, token), (error: HelixError) => {
+          assert.equal(error.code, 'node.unreachable');
+          for (const address of addresses)
+            assert.ok(error.message.includes(`${address}: what answers there does not know`));
+          return true;
+        });
+        assert.ok(heard.length > 0);
+        const all = Buffer.concat(heard);
+        assert.ok(!all.includes(secret) && !all.includes(dir), 'nothing of the machine was sent');
+      } finally {
+        plain.close();
+        impostor.close();
+      }
+    }));
+
+  it('says of each address why there was no connection', () =>
+    withTempDir(async (dir) => {
+      const server = createPlainServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as { port: number };
+      server.close();
+      const addresses = [`127.0.0.1:${port}`, 'no-such-host.invalid:1'];
+      const token = formatToken({ addresses, id: identity.id, secret: 'A'.repeat(43) });
+      await assert.rejects(
+        join(dir, token),
+        /127\.0\.0\.1:\d+: nothing listens there; no-such-host\.invalid:1: (there is no such host|the name cannot be looked up).*--address HOST:PORT/,
+      );
+    }));
+
+  it('needs a token the first time', () =>
+    withTempDir(async (dir) => {
+      const options = { root: `${dir}/node`, say: () => undefined, signal: never };
+      await assert.rejects(joinFleet(options), /has not joined a fleet .*helix nodes token/);
+    }));
+
+  it('keeps the credential that it is given, forgets it when it is not taken in after all, and comes back with it otherwise', () =>
+    withListener(async ({ dir, address, secret, sessions }) => {
+      const token = formatToken({ addresses: [address], id: identity.id, secret });
+      const adoption = { name: 'n', registration: '00000000-0000-4000-8000-000000000000', secret: 'B'.repeat(43) };
+      const refused = join(dir, token);
+      refused.catch(() => undefined);
+      await eventually('it is there', async () => sessions.length === 1);
+      assert.equal((await sessions[0]!.hello()).protocol, 1);
+      await sessions[0]!.adopt(adoption);
+      await sessions[0]!.refuse(new HelixError('node.name-taken', 'n is taken'));
+      await assert.rejects(refused, { code: 'node.name-taken', message: 'n is taken' });
+      await assert.rejects(
+        joinFleet({ root: `${dir}/node`, say: () => undefined, signal: never }),
+        /has not joined a fleet/,
+      );
+
+      const key = loadControllerKey(`${dir}/key`);
+      const node = { kind: 'node', id: adoption.registration } as const;
+      const ending = new AbortController();
+      const taken = join(dir, token, ending.signal);
+      await eventually('it is there', async () => sessions.length === 2);
+      await sessions[1]!.adopt({ ...adoption, secret: secretOf(key, node).toString('base64url') });
+      // The controller dies before it has said that the node is on record.
+      sessions[1]!.close();
+      await eventually('it is back as the node', async () => sessions.length === 3);
+      assert.deepEqual(sessions[2]!.identity, node);
+      await sessions[2]!.welcome({ name: 'n' });
+      sessions[2]!.close();
+      await eventually('it is back again', async () => sessions.length === 4);
+      ending.abort();
+      assert.match(
+        (await taken).join('\n'),
+        /^.*trying again in .*\nthis machine is node n now.*\n.*trying again in .*\nended; /,
+      );
+    }));
+
+  it('gives up a controller that says nothing', () =>
+    withListener(async ({ address, secret, sessions }) => {
+      const socket = await reach({ addresses: [address], identity, secret }, never);
+      await eventually('it is there', async () => sessions.length === 1);
+      const { onSilence } = await import('../../fleet/join/secure.ts');
+      let silent = 0;
+      onSilence(socket, 300, () => (silent += 1));
+      // What it says itself does not count.
+      const talking = setInterval(() => socket.write('x'), 50);
+      await eventually('it noticed', async () => silent === 1, 2_000);
+      clearInterval(talking);
+      socket.destroy();
+    }));
+});
