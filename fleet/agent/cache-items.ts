@@ -12,9 +12,9 @@ export interface CacheItem {
   name: string;
   /** Absolute paths of what it takes up. */
   paths: string[];
-  /** Whether it may go now, whoever works on this node. */
+  /** Whether it could go when it was listed. */
   isFree(): boolean;
-  /** Takes it out of the way at once; settled when it is gone. Undefined when it has come into use. */
+  /** Takes it out of the way at once; settled when it is gone. Undefined when it is in use, whoever works on this node. */
   remove(): Promise<unknown> | undefined;
 }
 
@@ -37,6 +37,8 @@ export function listItems(layout: Layout): Map<CacheItem, number> {
     // Whoever copies from it meanwhile finds it gone, and looks again.
     add({ name: layerItem(key), paths: [path], isFree: () => true, remove: () => setAside(path) });
   }
+  let busy: ((project: string) => boolean) | undefined;
+  const isBusy = (project: string): boolean => (busy ??= projectsInUse(layout))(project);
   const projects = namesIn(join(layout.root, 'projects')).filter((name) => !name.startsWith('.'));
   for (const project of projects) {
     const folder = layout.slots(project);
@@ -48,7 +50,15 @@ export function listItems(layout: Layout): Map<CacheItem, number> {
         remove: () => discardFreeSlot(layout, project, number),
       });
     }
-    if (isMere(layout, project)) add(projectOf(layout, project));
+    if (isMere(layout, project)) {
+      // The store with what is known of it, in one folder: nothing of it is ever there without the rest.
+      add({
+        name: projectItem(project),
+        paths: [layout.store(project)],
+        isFree: () => !isBusy(project),
+        remove: () => (projectsInUse(layout)(project) ? undefined : setAside(join(layout.root, 'projects', project))),
+      });
+    }
   }
   const bin = join(layout.root, 'bin');
   for (const name of namesIn(bin).filter((one) => /^[a-z-]+-[0-9a-f]{16}(\.mjs)?(\.[0-9a-f.]+)?$/.test(one))) {
@@ -59,26 +69,15 @@ export function listItems(layout: Layout): Map<CacheItem, number> {
   return found;
 }
 
-/** The store with what is known of it, in one folder: nothing of it is ever there without the rest. */
-function projectOf(layout: Layout, project: string): CacheItem {
-  const isFree = (): boolean => !isInUse(layout, project);
-  return {
-    name: projectItem(project),
-    paths: [layout.store(project)],
-    isFree,
-    remove: () => (isFree() ? setAside(join(layout.root, 'projects', project)) : undefined),
-  };
-}
-
 /** The stores of a controller on this machine may lie in the same folder. They are no cache: no agent has made them, and they have refs. */
 function isMere(layout: Layout, project: string): boolean {
   const store = layout.store(project);
   return isCacheStore(layout, project) && !['refs/helix', 'packed-refs'].some((name) => existsSync(join(store, name)));
 }
 
-/** Whether there is an execution of the project whose result was not collected. One that does not say its project yet may be any's. */
-function isInUse(layout: Layout, project: string): boolean {
-  return namesIn(layout.executions)
-    .filter((id) => !id.startsWith(removedPrefix))
-    .some((id) => (readOwner(layout, id)?.project ?? project) === project);
+/** Tells of a project whether it has an execution whose result was not collected. One that does not say its project yet may be any's. */
+function projectsInUse(layout: Layout): (project: string) => boolean {
+  const executions = namesIn(layout.executions).filter((id) => !id.startsWith(removedPrefix));
+  const owners = new Set(executions.map((id) => readOwner(layout, id)?.project));
+  return (project) => owners.has(project) || owners.has(undefined);
 }

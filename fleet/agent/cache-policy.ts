@@ -15,10 +15,19 @@ export function ownLimit(configured: number | undefined, { total }: DiskSpace): 
   return configured ?? Math.floor(total * share);
 }
 
-/** What the cache may take up: its own limit, and never so much that less than a tenth of the disk or 4 GiB, whichever is less, is free. */
+/** What the cache of so many bytes may take up: its own limit, and never so much that the reserve is short. */
 export function cacheLimit(configured: number | undefined, used: number, disk: DiskSpace): number {
-  const reserve = Math.min(disk.total / 10, 4 * gibibyte);
-  return Math.max(0, Math.floor(Math.min(ownLimit(configured, disk), used + disk.free - reserve)));
+  return Math.max(0, Math.floor(Math.min(ownLimit(configured, disk), used + disk.free - reserve(disk))));
+}
+
+/** Whether something has to go, also where it is not known yet how much there is. */
+export function isOverLimit(configured: number | undefined, used: number, disk: DiskSpace): boolean {
+  return used > ownLimit(configured, disk) || disk.free < reserve(disk);
+}
+
+/** What is to be free: a tenth of the disk or 4 GiB, whichever is less. */
+function reserve({ total }: DiskSpace): number {
+  return Math.min(total / 10, 4 * gibibyte);
 }
 
 /** Whether steps may fail for want of space any moment. */

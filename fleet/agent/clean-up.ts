@@ -12,7 +12,8 @@ const executionDays = 7;
 
 /** Removes executions that nobody came back for within a week after they had ended, and what agents that died left half removed or half made. */
 export async function cleanUp(layout: Layout): Promise<void> {
-  const isOlder = (path: string, days: number): boolean => Date.now() - statSync(path).mtimeMs > days * dayMs;
+  const isOlder = (path: string, days: number): boolean =>
+    Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > days * dayMs;
   for (const executionId of namesIn(layout.executions)) {
     if (executionId.startsWith(removedPrefix)) continue;
     const folder = layout.execution(executionId);

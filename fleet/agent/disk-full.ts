@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { HelixError } from '../../contracts/error.ts';
 import { createOnce } from './layout.ts';
 
-/** Whether "no space left" is said anywhere in the chain of causes. */
+/** What programs say on a full disk; git without a reason, when it cannot go on writing a file that it could make. */
+const words =
+  /ENOSPC|EDQUOT|node\.disk-full|No space left on device|Disk quota exceeded|unable to write (file|new.index file)/i;
+
+/** Whether it is said anywhere in the chain of causes. */
 export function isDiskFull(error: unknown): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const text = `${(cause as NodeJS.ErrnoException).code ?? ''} ${cause.message}`;
-    if (/ENOSPC|EDQUOT|node\.disk-full|No space left on device|Disk quota exceeded/i.test(text)) return true;
+    if (words.test(text)) return true;
   }
   return false;
 }

@@ -7,8 +7,11 @@ const blockBytes = 512;
 const entriesAtOnce = 200;
 const restMs = 10;
 
-/** Bytes that files and folders take up on the disk with all in them; what is not there takes none. A file of several names counts once. */
-export async function diskUse(paths: string[]): Promise<number> {
+/**
+ * Bytes that files and folders take up on the disk with all in them; what is not there takes none. A file of several names counts once.
+ * Undefined when there is no time for it any more.
+ */
+export async function diskUse(paths: string[], isUrgent: () => boolean): Promise<number | undefined> {
   const open = [...paths];
   const linked = new Set<string>();
   let bytes = 0;
@@ -28,7 +31,9 @@ export async function diskUse(paths: string[]): Promise<number> {
       if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM')) throw error;
     }
     entries += 1;
-    if (entries % entriesAtOnce === 0) await sleep(restMs);
+    if (entries % entriesAtOnce !== 0) continue;
+    if (isUrgent()) return undefined;
+    await sleep(restMs);
   }
   return bytes;
 }

@@ -2,7 +2,7 @@ import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CacheItem, listItems } from './cache-items.ts';
 import { CacheLedger } from './cache-ledger.ts';
-import { cacheLimit, type DiskSpace, isNearlyFull, ownLimit, readDiskSpace } from './cache-policy.ts';
+import { cacheLimit, type DiskSpace, isNearlyFull, isOverLimit, ownLimit, readDiskSpace } from './cache-policy.ts';
 import { diskUse } from './disk-use.ts';
 import { hasCode, type Layout } from './layout.ts';
 
@@ -45,6 +45,8 @@ export class NodeCache {
   #lookedAt = -Infinity;
   #pause = pauseMs;
   #isFreed = false;
+  /** The last look was at a disk that was nearly full. */
+  #wasUrgent = false;
   #looking: Promise<void> | undefined;
   #isClosed = false;
 
@@ -83,10 +85,12 @@ export class NodeCache {
   /** An occasion to look after the cache; costs microseconds when there is nothing to do. */
   tick(disk: DiskSpace): void {
     this.#disk = disk;
-    if (this.#isClosed || this.#looking || performance.now() - this.#lookedAt < this.#pause || !this.#isDue(disk))
-      return;
+    const isUrgent = isNearlyFull(disk);
+    const isSoon = performance.now() - this.#lookedAt < (isUrgent && !this.#wasUrgent ? 0 : this.#pause);
+    if (this.#isClosed || this.#looking || isSoon || !this.#isDue(disk)) return;
     this.#isFreed = false;
-    this.#looking = this.#look(disk)
+    this.#wasUrgent = isUrgent;
+    this.#looking = this.#look()
       // A cache that cannot be looked after must not end the agent, and is tried again.
       .catch(() => false)
       .then((isEnough) => {
@@ -132,12 +136,11 @@ export class NodeCache {
   }
 
   #isOver(disk: DiskSpace): boolean {
-    const { bytes, limitBytes } = this.summary(disk);
-    return bytes > limitBytes;
+    return isOverLimit(this.#configured, this.#ledger.bytes, disk);
   }
 
   /** Returns whether the cache is within its limit then. */
-  async #look(disk: DiskSpace): Promise<boolean> {
+  async #look(): Promise<boolean> {
     let items = this.#list();
     if (performance.now() - this.#tidiedAt > hourMs) {
       this.#tidiedAt = performance.now();
@@ -145,7 +148,7 @@ export class NodeCache {
       for (const item of items) await this.#keepOrDrop(item);
       items = this.#list();
     }
-    if (!isNearlyFull(disk)) await this.#measure(items);
+    await this.#measure(items);
     const isEnough = await this.#evictUntilEnough();
     if (!this.#isClosed) this.#ledger.save();
     return isEnough;
@@ -157,11 +160,10 @@ export class NodeCache {
     return [...found.keys()];
   }
 
-  /** What is held over a long time stays young for other agents of this folder, too. */
+  /** A program that runs for a long time stays young for other agents of this folder, too. */
   async #keepOrDrop(item: CacheItem): Promise<void> {
     if (this.#held.has(item.name)) {
-      touch(join(this.#layout.root, item.name));
-      this.#ledger.use(item.name);
+      if (item.name.startsWith('bin/')) touch(join(this.#layout.root, item.name));
     } else if ((this.#ledger.get(item.name)?.usedAt ?? Infinity) < Date.now() - unusedMs) await this.#evict(item);
   }
 
@@ -177,7 +179,11 @@ export class NodeCache {
   async #measure(items: CacheItem[]): Promise<void> {
     const due = items.filter(({ name }) => this.#isToBeMeasured(name));
     if (due.length === 0) return;
-    for (const { name, paths } of due) this.#ledger.measured(name, await diskUse(paths));
+    for (const { name, paths } of due) {
+      const bytes = await diskUse(paths, () => this.#disk !== undefined && isNearlyFull(this.#disk));
+      if (bytes === undefined) return;
+      this.#ledger.measured(name, bytes);
+    }
     this.#freeAtMeasuring = this.#disk?.free ?? Infinity;
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openStore, type SnapshotStore } from '../../snapshots/store.ts';
 import { openWorkspace, type Workspace } from '../../snapshots/workspace.ts';
@@ -33,7 +33,9 @@ export class ProjectStores {
     const entry: { opened: Promise<ProjectStore>; identity?: string | undefined } = {
       opened: openStore(dir).then((store) => {
         mkdirSync(slots, { recursive: true });
-        if (sharedDir === undefined) writeFileSync(cacheMark(this.#layout, project), '');
+        const mark = cacheMark(this.#layout, project);
+        if (sharedDir === undefined) writeFileSync(mark, '');
+        else rmSync(mark, { force: true });
         entry.identity = identityOf(dir);
         return createProjectStore(store, join(slots, 'recent'));
       }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -7,7 +8,8 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  truncateSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -61,6 +63,16 @@ async function withCache(use: (cached: Cached) => Promise<void>, diskBytes?: num
 
 const fill = (megabytes: number): string => `mkdir -p cache; head -c ${megabytes * mebibyte} /dev/zero > cache/big`;
 
+const fillerName = 'of-somebody-else';
+
+/** Lets somebody else's file grow until just so much is free. */
+function leaveFree(root: string, bytes: number): void {
+  const file = join(root, fillerName);
+  const { bavail, bsize } = statfsSync(root);
+  const own = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  execFileSync('fallocate', ['-l', String(own + bavail * bsize - bytes), file]);
+}
+
 /** The store of a project and its checkout. */
 const storeOf = (project: string): string => `projects/${project}/store`;
 const checkoutOf = (project: string): string => `projects/${project}/slots/0`;
@@ -107,23 +119,26 @@ describe('the cache of a node', function () {
 
   it('keeps what is in use, until its result was collected', () =>
     withCache(async ({ open, cachingStep, has, dir, store, root }) => {
-      const node = await open({ cacheBytes: 0 });
+      const node = await open();
+      // Knows of the other's work what the disk says.
+      const greedy = await open({ cacheBytes: 0 });
       const go = join(dir, 'go');
       const idle = await cachingStep('idle', 'true');
       const waiting = `echo new > b.txt; echo up; until [ -e ${go} ]; do sleep 0.05; done; cat a.txt b.txt`;
       const running = start(node, await cachingStep('busy', waiting));
       await running.says('up');
-      await runStep(node, idle);
+      await runStep(greedy, idle);
       await eventually('the eviction of what nobody uses', () => !has('projects/idle'));
       assert.ok(has(storeOf('busy')) && has(`${checkoutOf('busy')}/b.txt`));
       writeFileSync(go, '');
       const outcome = await running.outcome;
       assert.equal(running.log(), 'up\na\nnew\n');
-      await runStep(node, idle);
+      await runStep(greedy, idle);
       await eventually('the next eviction', () => !has('projects/idle'));
       const made = await openStore(join(root, storeOf('busy')));
       assert.ok(await made.has(outcome.snapshot), 'nobody has acknowledged the result');
       await node.release(running.id);
+      await runStep(greedy, idle);
       await eventually('the eviction of what is done', () => !has('projects/busy'));
       assert.equal(String(await store.read(outcome.snapshot, 'b.txt')), 'new\n');
     }));
@@ -152,7 +167,7 @@ describe('the cache of a node', function () {
       assert.deepEqual(evicted.at(-1), { projects: ['sample'], layers: ['a'.repeat(64)] });
     }));
 
-  it('installs a layer again in a slot that stayed, and copies one that stayed into a slot that did not', () =>
+  it('copies a layer that stayed into a slot that did not, and keeps it in a slot that did', () =>
     withCache(async ({ open, spec, root, dir }) => {
       const node = await open();
       const install = `echo ran >> ${dir}/installs; mkdir -p modules; echo module > modules/m`;
@@ -160,8 +175,9 @@ describe('the cache of a node', function () {
       const installs = async (): Promise<number> => (await readFile(join(dir, 'installs'), 'utf8')).length / 4;
       await runStep(node, step);
       const [key] = readdirSync(join(root, 'layers'));
+      // An agent died in the middle of throwing the slot away.
+      symlinkSync('agent.4194305', join(root, `${checkoutOf('sample')}.claim`));
       rmSync(join(root, checkoutOf('sample')), { recursive: true });
-      for (const name of ['0.layers', '0.user']) rmSync(join(root, 'projects/sample/slots', name));
       assert.equal((await runStep(node, step)).log, 'module\n');
       assert.equal(await installs(), 1);
       rmSync(join(root, 'layers', key!), { recursive: true });
@@ -261,40 +277,54 @@ describe('the cache of a node', function () {
     withCache(async ({ open, cachingStep, root, has }) => {
       const node = await open();
       await runStep(node, await cachingStep('old', fill(16)));
-      const other = join(root, 'of-somebody-else');
-      writeFileSync(other, '');
-      execFileSync('fallocate', ['-l', String(40 * mebibyte), other]);
+      leaveFree(root, 4 * mebibyte);
       await sleep(1500);
       assert.ok(has(`${checkoutOf('old')}/cache/big`), 'it was used a moment ago, and there is some space');
-      execFileSync('fallocate', ['-l', String(47 * mebibyte), other]);
+      leaveFree(root, mebibyte);
       await eventually('the eviction', () => !has(checkoutOf('old')));
       const result = await runStep(node, await cachingStep('new', `${fill(8)}; echo made`));
       assert.equal(result.log, 'made\n');
     }, 64 * mebibyte));
 
   it('lets no step see what another one left on a full disk', () =>
-    withCache(async ({ open, cachingStep, root, has }) => {
+    withCache(async ({ open, cachingStep, spec, snapshot, root, has }) => {
       const node = await open();
-      const other = join(root, 'of-somebody-else');
       const first = await cachingStep('sample', `${fill(1)}; echo small > cache/index`);
       await runStep(node, first);
-      const filling = await cachingStep('sample', `head -c ${100 * mebibyte} /dev/zero > cache/index; echo end`);
-      const running = start(node, filling);
-      const said = await running.outcome.then(({ end }) => end as string, ({ code }: { code: string }) => code); // prettier-ignore
-      assert.ok(['node.disk-full', 'exited'].includes(said), said);
-      assert.ok(said === 'exited' || has(`${checkoutOf('sample')}/cache/index`), 'kept for whoever asks again');
-      await node.release(running.id);
-      const left = (): string[] => readdirSync(join(root, 'projects/sample/slots'));
-      await eventually('what was cut off is gone', () => !left().some((name) => /^0$|removed/.test(name)));
-      const next = await cachingStep('sample', 'ls -A', { snapshot: first.snapshot });
-      assert.equal((await runStep(node, next)).log, '.gitignore\na.txt\n');
+      const fillUp = `head -c ${100 * mebibyte} /dev/zero > cache/index`;
+      const see = { snapshot: first.snapshot };
+      const expectNew = async (): Promise<void> => {
+        assert.ok(!has(checkoutOf('sample')));
+        const left = (): string[] => readdirSync(join(root, 'projects/sample/slots'));
+        await eventually('it is gone from the disk', () => !left().some((name) => name.includes('removed')));
+        const next = await cachingStep('sample', 'ls -A', see);
+        assert.equal((await runStep(node, next)).log, '.gitignore\na.txt\n');
+      };
+      // There is room for the result of the first.
+      const spare = `mkdir -p cache; head -c 600000 /dev/zero > cache/spare; ${fillUp}; rm cache/spare; echo end`;
+      const ended = start(node, await cachingStep('sample', spare, see));
+      assert.equal((await ended.outcome).exitCode, 0);
+      assert.match(ended.log(), /end\n$/);
+      await expectNew();
+      await node.release(ended.id);
+      // There is none for that of the second; and then the disk is free again.
+      leaveFree(root, 4 * mebibyte);
+      const made = 'head -c 300000 /dev/urandom > made; mkdir cache';
+      const broken = start(node, await cachingStep('sample', `${made}; ${fillUp}`, see));
+      await assert.rejects(broken.outcome, { code: 'node.disk-full' });
+      assert.ok(has(`${checkoutOf('sample')}/cache/index`), 'kept for whoever asks for it again');
+      rmSync(join(root, fillerName));
+      await node.release(broken.id);
+      await expectNew();
 
-      // Nor where the disk was full while the checkout was made.
-      writeFileSync(other, '');
-      const { bavail, bsize } = statfsSync(root);
-      execFileSync('fallocate', ['-l', String(bavail * bsize - 8192), other]);
-      await assert.rejects(runStep(node, await cachingStep('other', 'ls')), { code: 'node.disk-full' });
-      truncateSync(other, 0);
-      assert.equal((await runStep(node, await cachingStep('other', 'ls -A'))).log, '.gitignore\na.txt\n');
+      // Nor where there was room for the snapshot and none for its checkout.
+      const big = randomBytes(3 * mebibyte)
+        .toString('base64')
+        .slice(0, 3 * mebibyte);
+      const large = await spec('wc -c < big', { snapshot: await snapshot({ big }), project: 'other' });
+      leaveFree(root, 4.5 * mebibyte);
+      await assert.rejects(runStep(node, large), { code: 'node.disk-full' });
+      rmSync(join(root, fillerName));
+      assert.equal((await runStep(node, large)).log, `${3 * mebibyte}\n`);
     }, 24 * mebibyte));
 });
