@@ -29,6 +29,7 @@ describe('helix nodes', function () {
       const shown = await nodes('show', 'big');
       assert.match(shown.stdout, /^ {2}processor +2 x x64$/m);
       assert.match(shown.stdout, /^ {2}disk +8 GiB free$/m);
+      assert.match(shown.stdout, /^ {2}cache +1\.5 GiB of 4 GiB$/m);
       assert.match(shown.stdout, /^ {2}tools +git 2\.39\.5$/m);
       const removed = await nodes('remove', 'big', '--purge');
       assert.equal(removed.stdout, 'big is no longer a node, and Helix is gone from its machine\n');

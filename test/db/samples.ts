@@ -56,6 +56,7 @@ export function nodeRecord(name: string, more: Partial<NodeRecord> = {}): NodeRe
       cpus: 2,
       memory: 2 ** 32,
       diskFree: 2 ** 33,
+      cache: { bytes: 3 * 2 ** 29, limitBytes: 2 ** 32 },
       tools: { git: '2.39.5' },
       gpus: [],
     },

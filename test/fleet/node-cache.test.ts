@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
   statfsSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -69,8 +69,7 @@ const fillerName = 'of-somebody-else';
 function leaveFree(root: string, bytes: number): void {
   const file = join(root, fillerName);
   const { bavail, bsize } = statfsSync(root);
-  const own = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  execFileSync('fallocate', ['-l', String(own + bavail * bsize - bytes), file]);
+  appendFileSync(file, Buffer.alloc(bavail * bsize - bytes));
 }
 
 /** The store of a project and its checkout. */
