@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSize } from './size.ts';
 
 export const nodeNameSchema = z
   .string()
@@ -100,7 +101,15 @@ export const removedNodeSchema = z.object({ left: z.array(z.string()) });
 export type RemovedNode = z.infer<typeof removedNodeSchema>;
 
 const slotsSchema = z.number().int().min(1).max(1024);
-const labelsSchema = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]*$/), z.string());
+/** The label that limits a node's cache. */
+export const cacheLimitLabel = 'cache-limit';
+
+const labelsSchema = z
+  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]*$/), z.string())
+  .refine(
+    (labels) => parseSize(labels[cacheLimitLabel] ?? '0B') !== undefined,
+    `the label ${cacheLimitLabel} is a size, such as 20GiB`,
+  );
 
 /** What a user says to add a node. */
 export const nodeRegistrationSchema = z.object({

@@ -31,6 +31,8 @@ describe('helix nodes', function () {
       assert.match(shown.stdout, /^ {2}disk +8 GiB free$/m);
       assert.match(shown.stdout, /^ {2}cache +1\.5 GiB of 4 GiB$/m);
       assert.match(shown.stdout, /^ {2}tools +git 2\.39\.5$/m);
+      const endless = await nodes('add', 'me@192.0.2.8', '--accept-new', '--label', 'cache-limit=much');
+      assert.deepEqual([endless.code, /cache-limit is a size, such as 20GiB/.test(endless.stderr)], [2, true]);
       const removed = await nodes('remove', 'big', '--purge');
       assert.equal(removed.stdout, 'big is no longer a node, and Helix is gone from its machine\n');
       assert.equal(removed.stderr, "note: not Helix's and left in its folder: of-somebody-else\n");

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
 import { cacheLimit } from '../../fleet/agent/cache-policy.ts';
+import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import type { EvictedThings } from '../../fleet/agent/node-cache.ts';
 import { type FleetNode, type LocalNodeOptions, openLocalNode } from '../../fleet/node.ts';
 import { Warmth } from '../../fleet/placement/warmth.ts';
@@ -95,6 +96,9 @@ describe('the cache of a node', function () {
     assert.equal(cacheLimit(undefined, 10 * gibibyte, disk(100, 3)), 9 * gibibyte, '4 GiB stay free');
     assert.equal(cacheLimit(undefined, gibibyte, disk(20, 1.5)), 0.5 * gibibyte, 'a tenth of a small disk');
     assert.equal(cacheLimit(8 * gibibyte, gibibyte, disk(100, 1)), 0);
+    assert.equal(cacheLimitOf({ 'cache-limit': '20GiB' }, 5), 20 * gibibyte);
+    assert.equal(cacheLimitOf({ rack: 'b' }, 5), 5);
+    assert.equal(cacheLimitOf({}, undefined), undefined);
   });
 
   it('loses what was used longest ago when it is over its limit', () =>

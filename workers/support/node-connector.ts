@@ -11,6 +11,7 @@ import type { Database } from '../../db/database.ts';
 import { listTenures, type NodeTenure, releaseNode, takeNode } from '../../db/node-pools.ts';
 import { changeStanding, insertNode, listNodes, type NodeDescription, updateNode } from '../../db/nodes.ts';
 import type { Arrivals } from '../../fleet/join/arrivals.ts';
+import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import { type FleetNode, openJoinedNode, openLocalNode, openSshNode } from '../../fleet/node.ts';
 import { refuseSecondName } from '../../fleet/same-machine.ts';
 import type { Allocator } from '../../fleet/placement/allocator.ts';
@@ -90,8 +91,8 @@ export class NodeConnector {
    */
   async register(registration: NodeRegistration, known?: NodeRecord): Promise<NodeRecord | undefined> {
     const { config, database, pool, stores, path, logger } = this.options;
-    const { cacheBytes } = config.fleet;
     const { name, ssh, hostKey, labels } = registration;
+    const cacheBytes = cacheLimitOf(labels, config.fleet.cacheBytes);
     const taken = known && (await takeNode(database, pool, name));
     const tenure = taken ?? { registration: randomUUID(), epoch: 1 };
     const node = await openSshNode({ name, ssh, hostKey, tenure, cacheBytes, cacheDir: path('cache'), stores, logger });
@@ -324,13 +325,13 @@ export class NodeConnector {
   }
 
   private async open(
-    { name, reach, ssh, hostKey }: NodeRecord,
+    { name, reach, ssh, hostKey, labels }: NodeRecord,
     tenure: NodeTenure,
     signal: AbortSignal,
   ): Promise<FleetNode> {
     const { config, stores, path, logger, arrivals } = this.options;
-    const { cacheBytes } = config.fleet;
     if (reach === 'local') return await this.openLocal(name, tenure);
+    const cacheBytes = cacheLimitOf(labels, config.fleet.cacheBytes);
     const common = { name, tenure, cacheBytes, cacheDir: path('cache'), stores, logger };
     if (reach === 'ssh')
       return await openSshNode({ ...common, ssh: ssh!, hostKey: { kind: 'pinned', sha256: hostKey ?? '' } });
