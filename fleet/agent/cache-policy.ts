@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 
-/** Free and all bytes of the file system where a node keeps its things. */
+/** Free and all bytes of the file system where a node keeps its things; all are 0 where a file system does not say. */
 export interface DiskSpace {
   free: number;
   total: number;
@@ -12,7 +12,7 @@ const share = 0.5;
 
 /** What a user allows the cache, else half of the disk. */
 export function ownLimit(configured: number | undefined, { total }: DiskSpace): number {
-  return configured ?? Math.floor(total * share);
+  return configured ?? (total > 0 ? Math.floor(total * share) : Number.MAX_SAFE_INTEGER);
 }
 
 /** What the cache of so many bytes may take up: its own limit, and never so much that the reserve is short. */

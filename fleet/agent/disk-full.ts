@@ -34,8 +34,8 @@ const nothingBytes = 1 << 20;
 
 /** Whether the disk is as full now as one on which writing has just failed. */
 export function hasNoSpace(folder: string): boolean {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize < nothingBytes;
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return blocks > 0 && bavail * bsize < nothingBytes;
 }
 
 /** Remembers, in the folder of an execution, that files in its slot may be cut off. */

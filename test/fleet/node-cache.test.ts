@@ -16,12 +16,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
-import { cacheLimit } from '../../fleet/agent/cache-policy.ts';
+import { cacheLimit, isOverLimit } from '../../fleet/agent/cache-policy.ts';
 import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import type { EvictedThings } from '../../fleet/agent/node-cache.ts';
-import { type FleetNode, type LocalNodeOptions, openLocalNode } from '../../fleet/node.ts';
+import { type FleetNode, type LocalNodeOptions, openLocalNode, openSshNode } from '../../fleet/node.ts';
 import { Warmth } from '../../fleet/placement/warmth.ts';
 import { openStore } from '../../snapshots/store.ts';
+import { pathWith, systemPrograms } from '../support/few-programs.ts';
+import { withSshd } from '../support/sshd.ts';
 import { eventually, quickTiming, runStep, start, withProject, type Project } from './project-fixture.ts';
 
 const mebibyte = 2 ** 20;
@@ -96,6 +98,8 @@ describe('the cache of a node', function () {
     assert.equal(cacheLimit(undefined, 10 * gibibyte, disk(100, 3)), 9 * gibibyte, '4 GiB stay free');
     assert.equal(cacheLimit(undefined, gibibyte, disk(20, 1.5)), 0.5 * gibibyte, 'a tenth of a small disk');
     assert.equal(cacheLimit(8 * gibibyte, gibibyte, disk(100, 1)), 0);
+    assert.equal(isOverLimit(undefined, 8 * gibibyte, disk(0, 0)), false, 'a file system that does not say');
+    assert.equal(isOverLimit(gibibyte, 8 * gibibyte, disk(0, 0)), true);
     assert.equal(cacheLimitOf({ 'cache-limit': '20GiB' }, 5), 20 * gibibyte);
     assert.equal(cacheLimitOf({ rack: 'b' }, 5), 5);
     assert.equal(cacheLimitOf({}, undefined), undefined);
@@ -275,6 +279,25 @@ describe('the cache of a node', function () {
       await eventually('what was left is gone', () => left().length === 0);
       await eventually('it is within its limit', () => !has('projects/one'));
     }));
+
+  it('is limited on a machine that is reached by SSH, too, and evicted there between two steps', () =>
+    withProject(({ dir, stores, spec }) =>
+      withSshd(
+        async (sshd) => {
+          const hostKey = { kind: 'known-hosts' as const, file: await sshd.knownHosts() };
+          const common = { name: 'machine', cacheDir: join(dir, 'cache'), stores, timing };
+          const node = await openSshNode({ ...common, ssh: sshd.target, hostKey, cacheBytes: 4096 });
+          assert.equal(node.facts.cache!.limitBytes, 4096);
+          const step = await spec('cat a.txt');
+          for (let round = 1; round <= 2; round += 1) {
+            assert.equal((await runStep(node, step)).log, 'a\n');
+            await eventually('the eviction', () => !existsSync(join(sshd.home, '.helix/projects/sample')));
+          }
+          await node.close();
+        },
+        { path: pathWith(dir, [...systemPrograms, 'git', 'node']) },
+      ),
+    ));
 
   it('gives way before the disk is full', () =>
     withCache(async ({ open, cachingStep, root, has }) => {
