@@ -9,10 +9,8 @@ import { loadControllerKey, secretOf } from '../fleet/join/controller-key.ts';
 import { formatToken } from '../fleet/join/token.ts';
 import type { NodeTokenControl } from './deps.ts';
 
-/** A node-pool looks for new tokens every two seconds, and is told of them. */
-const listeningWithinMs = 10_000;
-
-export function createNodeTokens(database: Database, keyFile: string): NodeTokenControl {
+/** `listeningWithinMs` is what a node-pool is given to listen; it is told of a new token, and looks for one every two seconds. */
+export function createNodeTokens(database: Database, keyFile: string, listeningWithinMs = 10_000): NodeTokenControl {
   return {
     async make(request) {
       if (request.address !== undefined && !splitAddress(request.address)) {
@@ -23,10 +21,12 @@ export function createNodeTokens(database: Database, keyFile: string): NodeToken
       }
       const id = randomBytes(8).toString('hex');
       const expiresAt = await insertToken(database, id, request);
-      const addresses = await listeningAt(database, request.address).catch(async (error: unknown) => {
-        await revokeToken(database, id);
-        throw error;
-      });
+      const addresses = await listeningAt(database, request.address, listeningWithinMs).catch(
+        async (error: unknown) => {
+          await revokeToken(database, id);
+          throw error;
+        },
+      );
       const secret = secretOf(loadControllerKey(keyFile), { kind: 'token', id }).toString('base64url');
       return { id, token: formatToken({ addresses, id, secret }), addresses, expiresAt };
     },
@@ -34,8 +34,8 @@ export function createNodeTokens(database: Database, keyFile: string): NodeToken
 }
 
 /** Waits until somebody listens; gives where, or `wished`, with the port where it has none. */
-async function listeningAt(database: Database, wished: string | undefined): Promise<string[]> {
-  for (const deadline = Date.now() + listeningWithinMs; Date.now() < deadline; await sleep(100)) {
+async function listeningAt(database: Database, wished: string | undefined, withinMs: number): Promise<string[]> {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await sleep(100)) {
     const listeners = await listListeners(database);
     const addresses = listeners.flatMap((listener) =>
       (wished === undefined ? listener.addresses : [wished]).map((text) => withPort(text, listener.port)),

@@ -32,5 +32,5 @@ export interface Refusal {
 }
 
 /** Between two pings of the machine, and how long either side bears hearing nothing at all. */
-export const pingEveryMs = 5_000;
-export const silenceMs = 15_000;
+export const pingEveryMs = 3_000;
+export const silenceMs = 10_000;

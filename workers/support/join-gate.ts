@@ -15,6 +15,7 @@ import type { Arrivals } from '../../fleet/join/arrivals.ts';
 import { controllerKeyFile, loadControllerKey, secretOf } from '../../fleet/join/controller-key.ts';
 import { JoinListener } from '../../fleet/join/listener.ts';
 import type { JoinSession } from '../../fleet/join/session.ts';
+import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import { openJoinedNode } from '../../fleet/node.ts';
 import type { SnapshotStore } from '../../snapshots/store.ts';
 import type { NodeConnector } from './node-connector.ts';
@@ -46,7 +47,8 @@ export class JoinGate {
   /** Stopped ones may still have sessions. */
   private readonly listeners = new Set<JoinListener>();
   private timer: NodeJS.Timeout | undefined;
-  private turn: Promise<void> = Promise.resolve();
+  private turn: Promise<void> | undefined;
+  private again = false;
   private readonly leaving = new Set<Promise<void>>();
   private isStopped = false;
   private saidInUse = false;
@@ -62,12 +64,15 @@ export class JoinGate {
   }
 
   /** Opens or closes as the records say, and lets go of machines whose nodes were removed. Never rejects. */
-  look(): Promise<void> {
-    const turn = this.turn.then(() => this.takeTurn());
-    this.turn = turn.catch((error: unknown) => {
-      this.options.logger.warn({ err: error }, 'could not see whether a machine may join');
+  async look(): Promise<void> {
+    if (this.turn) {
+      this.again = true;
+      return await this.turn;
+    }
+    this.turn = this.untilUpToDate().finally(() => {
+      this.turn = undefined;
     });
-    return this.turn;
+    await this.turn;
   }
 
   /** Lets nobody in any more; who is connected stays. */
@@ -84,6 +89,17 @@ export class JoinGate {
     await Promise.all(this.leaving);
     for (const listener of this.listeners) listener.close();
     await dropListener(this.options.database, this.options.pool).catch(() => undefined);
+  }
+
+  private async untilUpToDate(): Promise<void> {
+    do {
+      this.again = false;
+      try {
+        await this.takeTurn();
+      } catch (error) {
+        this.options.logger.warn({ err: error }, 'could not see whether a machine may join');
+      }
+    } while (this.again && !this.isStopped);
   }
 
   private async takeTurn(): Promise<void> {
@@ -140,7 +156,7 @@ export class JoinGate {
     } catch (error) {
       const { logger } = this.options;
       logger.warn({ from: session.from, kind, id, reason: (error as Error).message }, 'a machine was not let in');
-      if (error instanceof HelixError) await session.refuse(error);
+      if (error instanceof HelixError && (kind === 'token' || isFinal(error))) await session.refuse(error);
       else session.close();
     }
   }
@@ -167,7 +183,10 @@ export class JoinGate {
     const key = loadControllerKey(path(controllerKeyFile));
     const secret = secretOf(key, { kind: 'node', id: registration }).toString('base64url');
     // Told why when it fails, before the connection is closed.
-    session.onRelease = () => undefined;
+    let isReleased = false;
+    session.onRelease = () => {
+      isReleased = true;
+    };
     await session.adopt({ name, registration, secret });
     try {
       await this.enter(session, token, name, registration);
@@ -176,9 +195,11 @@ export class JoinGate {
       if (await findJoined(database, registration)) session.close();
       throw error;
     }
+    // Lost again already; it comes back as the node that it is.
+    if (isReleased) return session.close();
     session.onRelease = () => this.farewell(registration, session);
     arrivals.offer(registration, session, true);
-    await session.welcome({ name });
+    await session.welcome({ name }).catch(() => session.close());
   }
 
   private async enter(session: JoinSession, token: NodeToken, name: string, registration: string): Promise<void> {
@@ -191,7 +212,7 @@ export class JoinGate {
       next,
       tenure,
       cacheDir: path('cache'),
-      cacheBytes: config.fleet.cacheBytes,
+      cacheBytes: cacheLimitOf(token.labels, config.fleet.cacheBytes),
       stores,
       logger,
     });
@@ -216,6 +237,7 @@ export class JoinGate {
 
   /** The connection to its agent was closed here: the machine comes back, unless its node was removed. */
   private farewell(registration: string, session: JoinSession): void {
+    session.onRelease = () => undefined;
     const leaving = this.refuseRemoved(registration, session)
       .catch(() => undefined)
       .then(() => session.close());
@@ -241,6 +263,11 @@ function refuseUnusable(token: NodeToken | undefined, id: string): asserts token
     'node.token-refused',
     `the token ${id} ${why}: make another one with "helix nodes token" on the controller`,
   );
+}
+
+/** Whether a machine that was a node has no reason to come back. */
+function isFinal({ code }: HelixError): boolean {
+  return code === 'node.removed' || code === 'node.unsuitable';
 }
 
 function removed(): HelixError {
