@@ -79,7 +79,7 @@ module.exports = {
       from: { path: '^(cli|tui|mobile)/' },
       to: {
         path: '^(db|workers|api|activities|workflows|fleet|blobs|llm|agent)/',
-        pathNot: '^fleet/joiner/join\\.ts$',
+        pathNot: '^fleet/joiner/run\\.ts$',
       },
     },
     {

@@ -88,6 +88,8 @@ export interface NodeControl {
 export interface NodeTokenControl {
   /** Throws `usage.invalid` for an address that is none, and `stack.unreachable` when no node-pool listens for the machine. */
   make(request: NodeTokenRequest): Promise<NewNodeToken>;
+  /** The program that a machine without HelixCode joins with. */
+  program(): Promise<Buffer>;
 }
 
 /** The log of one step, growing while the step runs. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../contracts/error.ts';
 import type { Database } from '../db/database.ts';
@@ -6,12 +7,25 @@ import { listListeners } from '../db/join-listeners.ts';
 import { insertToken, revokeToken } from '../db/join-tokens.ts';
 import { joinAddress, splitAddress } from '../fleet/join/address.ts';
 import { loadControllerKey, secretOf } from '../fleet/join/controller-key.ts';
+import { bundleJoiner } from '../fleet/joiner/bundle.ts';
 import { formatToken } from '../fleet/join/token.ts';
 import type { NodeTokenControl } from './deps.ts';
 
-/** `listeningWithinMs` is what a node-pool is given to listen; it is told of a new token, and looks for one every two seconds. */
-export function createNodeTokens(database: Database, keyFile: string, listeningWithinMs = 10_000): NodeTokenControl {
+interface NodeTokenOptions {
+  /** Holds the controller's key. */
+  keyFile: string;
+  /** Folder of the controller for bundled programs. */
+  cacheDir: string;
+  /** What a node-pool is given to listen; it is told of a new token, and looks for one every two seconds. */
+  listeningWithinMs?: number;
+}
+
+export function createNodeTokens(
+  database: Database,
+  { keyFile, cacheDir, listeningWithinMs = 10_000 }: NodeTokenOptions,
+): NodeTokenControl {
   return {
+    program: async () => await readFile((await bundleJoiner(cacheDir)).file),
     async make(request) {
       if (request.address !== undefined && !splitAddress(request.address)) {
         throw new HelixError(

@@ -24,6 +24,8 @@ export interface NodeClient {
   readNodeMetrics(name: string, period: number, since: Date): Promise<NodeMetrics[]>;
   /** Makes a token with which one machine joins by itself. Throws `stack.unreachable` when no node-pool listens. */
   makeNodeToken(request?: Partial<NodeTokenRequest>): Promise<NewNodeToken>;
+  /** The program, one file for Node 20 or later, that a machine without HelixCode joins with. */
+  readNodeProgram(): Promise<Uint8Array>;
   /** Newest first. */
   listNodeTokens(): Promise<NodeToken[]>;
   /** Throws `node.token-not-found` when there is none that can still be used. */
@@ -47,6 +49,7 @@ export function createNodeClient(http: Http): NodeClient {
       return (await http.json(nodeMetricsListSchema, path(name, `metrics?${query.toString()}`))).metrics;
     },
     makeNodeToken: (request = {}) => http.json(newNodeTokenSchema, '/node-tokens', { method: 'POST', body: request }),
+    readNodeProgram: async () => new Uint8Array(await (await http.send('/node-program')).arrayBuffer()),
     listNodeTokens: async () => (await http.json(nodeTokenListSchema, '/node-tokens')).tokens,
     revokeNodeToken: async (id) => {
       await http.send(`/node-tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });

@@ -64,7 +64,10 @@ export async function startApi(foundation: Foundation): Promise<Role> {
     models,
     localModels,
     nodes: createNodeControl(client, database),
-    nodeTokens: createNodeTokens(database, foundation.path(controllerKeyFile)),
+    nodeTokens: createNodeTokens(database, {
+      keyFile: foundation.path(controllerKeyFile),
+      cacheDir: foundation.path('cache'),
+    }),
     readBlob: (hash) => blobs.get(hash),
     storeBlob: (content) => blobs.put(content),
     stepLog: (executionId) => ({ read: (offset, limit) => logs.read(executionId, offset, limit) }),

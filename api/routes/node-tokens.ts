@@ -21,6 +21,13 @@ export function nodeTokenRoutes({ database, nodeTokens }: ApiDeps): Router {
     .all(allowOnly('GET', 'POST'));
 
   router
+    .route('/node-program')
+    .get(async (_request, response) => {
+      response.type('text/javascript').send(await nodeTokens.program());
+    })
+    .all(allowOnly('GET'));
+
+  router
     .route('/node-tokens/:id')
     .delete(async (request, response) => {
       const { id } = request.params;

@@ -1,9 +1,4 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { HelixError } from '../../contracts/error.ts';
-import { cleanLine } from '../text/clean.ts';
 
 const howItWorks = `
 The machine connects to the controller and stays connected; nothing has to be able to connect to it. It needs git, and what your projects
@@ -19,19 +14,7 @@ export function configure(command: Command): void {
     .option('--root <folder>', 'folder for everything (default: ~/.helix)')
     .addHelpText('after', howItWorks)
     .action(async (token: string | undefined, { root }: { root?: string }) => {
-      const { joinFleet } = await import('../../fleet/joiner/join.ts');
-      const ending = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
-      await joinFleet({
-        token: token === '-' ? await text(process.stdin) : token,
-        root: rootFolder(root),
-        say: (line) => void process.stdout.write(`${cleanLine(line)}\n`),
-        signal: ending.signal,
-      });
+      const { runJoiner } = await import('../../fleet/joiner/run.ts');
+      await runJoiner({ token, root });
     });
-}
-
-function rootFolder(given = '~/.helix'): string {
-  if (given === '') throw new HelixError('usage.invalid', '--root takes the path of a folder');
-  return resolve(given === '~' || given.startsWith('~/') ? join(homedir(), given.slice(1)) : given);
 }

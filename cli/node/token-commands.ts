@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { HelixError } from '../../contracts/error.ts';
 import type { NodeToken } from '../../contracts/node.ts';
@@ -15,6 +17,7 @@ interface Options extends GlobalOptions {
   label: string[];
   expires: string;
   address?: string;
+  program?: string;
   revoke?: string;
 }
 
@@ -28,6 +31,7 @@ export function addTokenCommands(nodes: Command): void {
     .option('--label <name=value>', 'a label to ask for in capability classes; may be given several times', collect, [])
     .option('--expires <time>', 'until when it can be used, like 30m or 24h', '1h')
     .option('--address <host[:port]>', 'where the machine finds this controller (default: its addresses and its name)')
+    .option('--program <file>', 'also write the program here with which a machine joins that has Node but no HelixCode')
     .option('--revoke <id>', 'instead of making one: let nobody use this one any more')
     .action(async (_options: unknown, self: Command) => {
       const options = self.optsWithGlobals<Options>();
@@ -47,8 +51,10 @@ export function addTokenCommands(nodes: Command): void {
 }
 
 async function make(options: Options): Promise<void> {
-  const { name, slots, label, expires, address, json } = options;
+  const { name, slots, label, expires, address, program, json } = options;
   const client = await connect(options);
+  // First: a token is shown once.
+  if (program !== undefined) await write(program, await client.readNodeProgram());
   const made = await client.makeNodeToken({
     ...(name === undefined ? {} : { name }),
     ...(slots === undefined ? {} : { slots: Number(slots) }),
@@ -56,12 +62,20 @@ async function make(options: Options): Promise<void> {
     expiresMs: parseDuration('--expires', expires),
     ...(address === undefined ? {} : { address }),
   });
-  const command = `helix node join ${made.token}`;
+  const command = `${program === undefined ? 'helix node join' : `node ${basename(program)}`} ${made.token}`;
   if (json) return printJson({ ...made, command });
   process.stdout.write(
-    `token ${made.id}, for one machine, until ${made.expiresAt}; it is shown this once. Run on the machine:\n\n  ${command}\n\n` +
+    `token ${made.id}, for one machine, until ${made.expiresAt}; it is shown this once. ${program === undefined ? 'Run' : `Copy ${program} to the machine, and run`} on the machine:\n\n  ${command}\n\n` +
       `It will connect to ${made.addresses.join(' or ')}.\n`,
   );
+}
+
+async function write(file: string, content: Uint8Array): Promise<void> {
+  try {
+    await writeFile(file, content);
+  } catch (error) {
+    throw new HelixError('usage.invalid', `--program: ${file} cannot be written (${(error as Error).message})`);
+  }
 }
 
 async function revoke(options: Options, id: string): Promise<void> {

@@ -35,7 +35,6 @@ export async function reach({ addresses, identity, secret }: Way, signal: AbortS
 
 function connectTo(address: string, identity: JoinIdentity, secret: string, signal: AbortSignal): Promise<TLSSocket> {
   const { host, port } = splitAddress(address) ?? {};
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const options: ConnectionOptions = {
     ...secureOptions,
     host,
@@ -44,25 +43,26 @@ function connectTo(address: string, identity: JoinIdentity, secret: string, sign
     // There is no certificate whose name could be looked at: the secret is what proves who answers.
     checkServerIdentity: () => undefined,
   };
-  const socket = connect(options);
-  const give = (): void => void socket.destroy(signal.reason as Error);
-  const timer = setTimeout(() => socket.destroy(timedOut()), connectMs);
-  signal.addEventListener('abort', give, { once: true });
-  const settle = (): void => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', give);
-  };
-  socket.once('secureConnect', () => {
-    settle();
-    socket.setNoDelay(true);
-    resolve(socket);
+  return new Promise((resolve, reject) => {
+    const socket = connect(options);
+    const give = (): void => void socket.destroy(signal.reason as Error);
+    const timer = setTimeout(() => socket.destroy(timedOut()), connectMs);
+    signal.addEventListener('abort', give, { once: true });
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', give);
+    };
+    socket.once('secureConnect', () => {
+      settle();
+      socket.setNoDelay(true);
+      resolve(socket);
+    });
+    socket.once('error', reject);
+    socket.once('close', () => {
+      settle();
+      reject(new Error('it closed the connection'));
+    });
   });
-  socket.once('error', reject);
-  socket.once('close', () => {
-    settle();
-    reject(new Error('it closed the connection'));
-  });
-  return promise;
 }
 
 function timedOut(): NodeJS.ErrnoException {

@@ -41,7 +41,7 @@ export async function withApi<T>(
         database,
         jobs,
         nodes: recordedNodes(database),
-        nodeTokens: createNodeTokens(database, join(dir, 'key'), 500),
+        nodeTokens: createNodeTokens(database, { keyFile: join(dir, 'key'), cacheDir: dir, listeningWithinMs: 500 }),
         chats: silentChats,
         models: echoingModels,
         localModels: noLocalModels,

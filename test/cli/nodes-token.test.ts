@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { NewNodeToken, NodeToken } from '../../contracts/node.ts';
 import { saveListener } from '../../db/join-listeners.ts';
 import { redeemToken } from '../../db/join-tokens.ts';
@@ -6,6 +7,7 @@ import { renewPool } from '../../db/node-pools.ts';
 import { parseToken } from '../../fleet/join/token.ts';
 import { withApi } from '../api/with-api.ts';
 import { withTempDir } from '../support/temp-dir.ts';
+import { execute } from '../support/stack.ts';
 import { helix } from './helix.ts';
 
 describe('helix nodes token', function () {
@@ -54,6 +56,31 @@ describe('helix nodes token', function () {
       assert.match((await nodes('tokens')).stdout, new RegExp(`${id} +used +far .* far +rack=b`));
     }));
 
+  it('gives the one file with which a machine that has only Node joins', () =>
+    withTempDir((dir) =>
+      withApi(async ({ url, database }) => {
+        await renewPool(database, { id: 'p', machine: 'm', pid: 1 }, 60_000);
+        await saveListener(database, { host: 'h', wanted: 1, port: 1, addresses: ['127.0.0.1'], pool: 'p' });
+        const program = join(dir, 'join.mjs');
+        const made = await helix(['--api', url, 'nodes', 'token', '--program', program]);
+        assert.equal(made.code, 0, made.stderr);
+        const [, token] = /^ {2}node join\.mjs (\S+)$/m.exec(made.stdout) ?? [];
+        const joinWith = (...words: string[]) => execute(process.execPath, [program, ...words], { cwd: '/', env: { HOME: dir } }); // prettier-ignore
+        const [reached, without, wrong] = await Promise.all([joinWith(token!), joinWith(), joinWith('--rot', 'x')]);
+        assert.deepEqual([reached.code, without.code, wrong.code], [1, 2, 2]);
+        assert.match(
+          reached.stderr,
+          /^helix: the controller cannot be reached \(127\.0\.0\.1:1: nothing listens there\)/,
+        );
+        assert.match(without.stderr, /^helix: this machine has not joined/);
+        assert.match(wrong.stderr, /usage: node /);
+        const before = (await database.query('select from join_tokens')).rowCount;
+        const unwritable = await helix(['--api', url, 'nodes', 'token', '--program', join(dir, 'no', 'join.mjs')]);
+        assert.deepEqual([unwritable.code, /--program: .* cannot be written/.test(unwritable.stderr)], [2, true]);
+        assert.equal((await database.query('select from join_tokens')).rowCount, before, 'no token is lost');
+      }),
+    ));
+
   it('says what is wrong with what it is given', () =>
     withApi(async ({ url }) => {
       const wrong: [string[], RegExp][] = [
@@ -78,9 +105,13 @@ describe('helix node join', function () {
 
   it('says before it connects anywhere that a token is needed, or is none', () =>
     withTempDir(async (dir) => {
-      const join = (...args: string[]) =>
+      const joinWith = (...args: string[]) =>
         helix(['node', 'join', ...args], { env: { HOME: dir }, input: 'hxjoin1_x\n' });
-      const [without, wrong, piped] = await Promise.all([join(), join('abc', '--root', `${dir}/r`), join('-')]);
+      const [without, wrong, piped] = await Promise.all([
+        joinWith(),
+        joinWith('abc', '--root', `${dir}/r`),
+        joinWith('-'),
+      ]);
       assert.deepEqual([without.code, wrong.code, piped.code], [2, 2, 2]);
       assert.match(without.stderr, /\.helix holds no credential.*helix nodes token/);
       assert.match(wrong.stderr, /begins with hxjoin1_/);
