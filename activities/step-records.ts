@@ -18,8 +18,8 @@ export async function recordFinished(database: Database, jobId: string, steps: r
     for (const { identity, result } of steps) {
       const { end, exitCode, node, cached, logBytes, durationMs } = result;
       const state = stepSucceeded(result) ? 'succeeded' : end === 'cancelled' ? 'cancelled' : 'failed';
-      // Without its result the record of an interrupted command would answer for the attempt that comes after it.
-      const kept = end === 'cancelled' || end === 'lease-expired' ? {} : { result };
+      // Without its result the record of a cancelled command would answer for the attempt that comes after it.
+      const kept = end === 'cancelled' ? {} : { result };
       const outcome = { state, node, cached, exitCode, end, logBytes, durationMs, ...kept } as const;
       await finishStep(transaction, identity.executionId, outcome, identity);
     }

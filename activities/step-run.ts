@@ -216,16 +216,19 @@ export class StepRun {
   }
 
   private async finish(node: FleetNode, outcome: ExecutionOutcome, signal: AbortSignal): Promise<StepResult> {
+    // Nobody wanted the result for a while and the node ended the command, or was started anew; whoever asks now still wants it, and gets it from another run.
+    if (outcome.end === 'lease-expired') {
+      await node.release(this.identity.executionId);
+      await this.deps.logs.discard(this.identity.executionId);
+      throw new HelixError(
+        'node.lost',
+        `node ${node.name} was started anew, or had not heard from the controller for too long, and ended ${this.identity.taskId}`,
+      );
+    }
     const result = await this.keep(node, outcome);
     await this.recordFinished(result);
     await node.release(this.identity.executionId);
     if (outcome.end === 'cancelled') throw signal.reason;
-    // Nobody wanted the result for a while and the node ended the command; whoever asks now still wants it.
-    if (outcome.end === 'lease-expired')
-      throw new HelixError(
-        'node.lost',
-        `node ${node.name} ended ${this.identity.taskId} because the controller was away for too long`,
-      );
     return result;
   }
 

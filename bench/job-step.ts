@@ -1,26 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { createBlobStore } from '../blobs/blob-store.ts';
-import { type JobRequest, jobRequestSchema } from '../contracts/job.ts';
-import type { Plan, Task } from '../contracts/plan.ts';
-import type { ModeInput } from '../contracts/workflow.ts';
-import { demandClass } from '../db/classes.ts';
 import { openDatabase } from '../db/database.ts';
-import { insertJob } from '../db/jobs.ts';
 import { loadConfig } from '../config/load.ts';
 import { readStackState } from '../infra/embedded/stack.ts';
-import { importSource, projectIdFor } from '../snapshots/source.ts';
-import { openStore } from '../snapshots/store.ts';
-import { makeRepository } from '../test/support/projects.ts';
 import { startStack } from '../test/support/stack.ts';
-import { orchestratorTaskQueue } from '../workflows/task-queues.ts';
 import { cpuSeconds } from './processes.ts';
 import { median } from './compare.ts';
 import type { BenchRow } from './row.ts';
+import { prepareSteps } from '../test/support/steps-of-a-job.ts';
 
 const stepsPerRound = 40;
 const rounds = 8;
@@ -53,11 +42,9 @@ export async function benchJobStep(): Promise<BenchRow[]> {
   await once(bare.stdout, 'data');
   const database = openDatabase(state.databaseUrl);
   try {
-    const startOurs = await prepareOurs(
-      stack.home,
-      client,
-      (task) => demandClass(database, task.class),
-      (job) => insertJob(database, job),
+    const { run: startOurs } = await prepareSteps(
+      { home: stack.home, client, database },
+      { commands: Array.from({ length: stepsPerRound }, () => command), class: 'git' },
     );
     const startBare = (id: string): Promise<unknown> =>
       client.workflow.execute('runCommands', { workflowId: id, taskQueue: 'bare', args: [stepsPerRound, 2, command] });
@@ -119,46 +106,4 @@ export async function benchJobStep(): Promise<BenchRow[]> {
     await connection.close();
     await stack.down();
   }
-}
-
-/** Returns a function that runs `stepsPerRound` steps as the building mode does, without a cache. */
-async function prepareOurs(
-  home: string,
-  client: Client,
-  demand: (task: Task) => Promise<void>,
-  record: (job: { jobId: string; workflowId: string; project: string; request: JobRequest }) => Promise<unknown>,
-): Promise<(id: string) => Promise<unknown>> {
-  const repository = await makeRepository(join(home, 'bench-repository'), { 'README.md': 'bench\n' });
-  const source = { location: repository };
-  const project = projectIdFor(source);
-  await mkdir(join(home, 'node', 'projects', project), { recursive: true });
-  const { snapshot } = await importSource(await openStore(join(home, 'node', 'projects', project, 'store')), source);
-  const tasks = Array.from({ length: stepsPerRound }, (_, index): Task => ({
-    id: `build:${index}`,
-    kind: 'build',
-    title: `Build ${index}`,
-    command: { shell: command, cwd: '.' },
-    env: {},
-    layers: [],
-    needs: [],
-    outputs: [],
-    tools: [],
-    class: 'git',
-  }));
-  await demand(tasks[0]!);
-  const plan: Plan = { languages: [], packages: [], tasks, classes: ['git'], files: 1, bytes: 6, notes: [] };
-  const planHash = await createBlobStore(join(home, 'blobs')).put(JSON.stringify(plan));
-  const request = jobRequestSchema.parse({ source, cache: 'off' });
-  return async (id) => {
-    await record({ jobId: id, workflowId: id, project, request });
-    const input: ModeInput = { jobId: id, project, request, snapshot, plan: planHash, baseline: [] };
-    const output = await client.workflow.execute('building', {
-      workflowId: id,
-      taskQueue: orchestratorTaskQueue,
-      args: [input],
-    });
-    if ((output as { phase: { status: string } }).phase.status !== 'succeeded')
-      throw new Error(`the bench's steps failed: ${JSON.stringify(output)}`);
-    return output;
-  };
 }

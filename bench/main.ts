@@ -10,15 +10,24 @@ const benches: Record<string, () => Promise<BenchRow[]>> = {
   map: async () => (await import('./repository-map.ts')).benchRepositoryMap(),
   agent: async () => (await import('./agent-turn.ts')).benchAgentTurn(),
   models: async () => (await import('./model-call.ts')).benchModelCall(),
+  'fleet-throughput': async () => (await import('./fleet/throughput.ts')).benchFleetThroughput(),
+  'fleet-utilisation': async () => (await import('./fleet/utilisation.ts')).benchFleetUtilisation(),
+  'fleet-idle': async () => (await import('./fleet/idle-cost.ts')).benchFleetIdleCost(),
+  'fleet-file': async () => (await import('./fleet/one-file.ts')).benchFleetOneFile(),
+  'fleet-failover': async () => (await import('./fleet/failover.ts')).benchFleetFailover(),
   footprint: async () => (await import('./footprint.ts')).benchFootprint(),
 };
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benches);
-const unknown = names.filter((name) => !Object.hasOwn(benches, name));
+const all = Object.keys(benches);
+/** Those of this name, or of this area: `fleet` stands for all whose names begin with `fleet-`. */
+const named = (wanted: string): string[] => all.filter((name) => name === wanted || name.startsWith(`${wanted}-`));
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => named(name).length === 0);
 if (unknown.length > 0) {
-  console.error(`unknown bench ${unknown.join(', ')}: the benches are ${Object.keys(benches).join(', ')}`);
+  console.error(`unknown bench ${unknown.join(', ')}: the benches are ${all.join(', ')}`);
   process.exit(2);
 }
+const names = wanted.length > 0 ? wanted.flatMap(named) : all;
 
 const rows: BenchRow[] = [];
 for (const name of names) {

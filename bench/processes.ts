@@ -7,6 +7,8 @@ interface ProcessTimes {
   parent: number;
   /** CPU seconds of the process and of its children that it has waited for. */
   cpu: number;
+  /** CPU seconds of the process alone. */
+  ownCpu: number;
   /** Bytes. */
   rss: number;
 }
@@ -19,8 +21,10 @@ export async function processTree(roots: number[]): Promise<ProcessTimes[]> {
     const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
     if (!stat) continue;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const cpu = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
-    all.push({ pid: Number(name), parent: Number(fields[1]), cpu, rss: Number(fields[21]) * 4096 });
+    const seconds = (from: number, to: number): number =>
+      fields.slice(from, to).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
+    const [cpu, ownCpu] = [seconds(11, 15), seconds(11, 13)];
+    all.push({ pid: Number(name), parent: Number(fields[1]), cpu, ownCpu, rss: Number(fields[21]) * 4096 });
   }
   const inTree = new Set(roots);
   for (let grown = true; grown;) {

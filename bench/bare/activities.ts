@@ -4,3 +4,5 @@ import { promisify } from 'node:util';
 export async function runCommand(command: string): Promise<{ stdout: string; stderr: string }> {
   return await promisify(execFile)('sh', ['-c', command]);
 }
+
+export async function doNothing(): Promise<void> {}

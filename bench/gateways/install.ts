@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cachePath, installOnce } from '../install.ts';
 
 const run = promisify(execFile);
 const installMs = 10 * 60_000;
@@ -33,27 +33,4 @@ export async function installPortkey(): Promise<string> {
       timeout: installMs,
     });
   });
-}
-
-async function installOnce(folder: string, program: string, install: () => Promise<void>): Promise<string> {
-  const isThere = (path: string): Promise<boolean> =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
-  // An installation that was cut short has its program, but not the mark.
-  const mark = join(folder, '.installed');
-  if (!(await isThere(mark))) {
-    await mkdir(folder, { recursive: true });
-    await install();
-    await access(program);
-    await writeFile(mark, '');
-  }
-  return program;
-}
-
-function cachePath(name: string): string {
-  const xdg = process.env['XDG_CACHE_HOME'];
-  const cache = xdg && isAbsolute(xdg) ? xdg : join(process.env['HOME'] || homedir(), '.cache');
-  return join(cache, 'helixcode', 'bench', name);
 }

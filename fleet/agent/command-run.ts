@@ -15,7 +15,6 @@ import type { AgentTiming } from './timing.ts';
 export type StopReason = Exclude<StepEnd, 'exited' | 'install-failed'>;
 
 export interface CommandRunOptions {
-  executionId: string;
   /** The execution's folder. */
   folder: string;
   /** Names the run within the execution: `layer-<place>` or `command`. */
@@ -86,8 +85,8 @@ export class CommandRun {
     }
     if (!this.#stopping && !readExit(this.#folder)) {
       this.#decide(reason);
-      const { executionId, timing } = this.#options;
-      this.#stopping = endProcesses(executionId, this.#leader, timing.graceSeconds * 1000);
+      const { folder, timing } = this.#options;
+      this.#stopping = endProcesses(folder, this.#leader, timing.graceSeconds * 1000);
     }
     return this.#stopping ?? Promise.resolve();
   }
@@ -172,7 +171,7 @@ export class CommandRun {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         try {
-          const alive = isProcessOf(this.#options.executionId, leader);
+          const alive = isProcessOf(this.#options.folder, leader);
           const exit = readExit(this.#folder);
           if (!exit && alive) {
             setTimeout(look, pollMs);
@@ -200,10 +199,10 @@ export class CommandRun {
 
   /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */
   async #endLeftovers(durationMs: number): Promise<void> {
-    const { executionId, timing } = this.#options;
+    const { folder, timing } = this.#options;
     // Within seconds no process id comes round again, so only new ones need a look; that matters for the shortest steps.
     const before = durationMs < 5000 ? this.#before : undefined;
-    await endProcesses(executionId, this.#leader, Math.min(1, timing.graceSeconds) * 1000, before);
+    await endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, before);
   }
 
   /** Cuts the log at its limit and says why the node ended the command. May be done twice with the same result. */

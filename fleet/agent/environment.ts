@@ -77,7 +77,7 @@ async function askShell(shell: string, option: string, timeoutMs: number): Promi
 /** The whole environment of a step's command: an allow-list, then the layers, then the step's own variables. */
 export function stepEnvironment(
   login: LoginEnvironment,
-  executionId: string,
+  executionFolder: string,
   workspace: string,
   temporary: string,
   layers: Layer[],
@@ -99,7 +99,7 @@ export function stepEnvironment(
     if (path) environment.PATH = `${absolutePath(path, workspace)}:${environment.PATH}`;
   }
   Object.assign(environment, own);
-  return { ...environment, [markerName]: executionId };
+  return { ...environment, [markerName]: executionFolder };
 }
 
 function absolutePath(path: string, workspace: string): string {

@@ -185,12 +185,11 @@ export class Execution {
     mkdirSync(temporary, { recursive: true });
     const { timing, login } = this.#context;
     this.#run = new CommandRun({
-      executionId: this.id,
       folder: this.#folder,
       name,
       shell: command.shell,
       cwd: resolveFolder(slot.workspace, command.cwd),
-      env: stepEnvironment(login, this.id, slot.workspace, temporary, layers, env),
+      env: stepEnvironment(login, this.#folder, slot.workspace, temporary, layers, env),
       heading,
       timeoutMs: this.#request.spec.timeoutMs,
       logLimitBytes: this.logLimitBytes,

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** In the environment of everything that an execution starts: its folder on the node, so that of two nodes on one machine each ends only its own. */
 export const markerName = 'HELIX_EXECUTION';
 
 /** The processes there are now, to tell later ones from them; empty where there is no /proc. */
@@ -15,12 +16,12 @@ export function listProcesses(): Set<string> {
  * process group and session. Without /proc, only the group's leader can be found.
  */
 export function markedProcesses(
-  executionId: string,
+  folder: string,
   leader: number | undefined,
   before: ReadonlySet<string> = new Set(),
 ): number[] {
   if (!hasProc()) return leader !== undefined && isAlive(leader) ? [leader] : [];
-  const marker = Buffer.from(`${markerName}=${executionId}\0`);
+  const marker = Buffer.from(`${markerName}=${folder}\0`);
   const found: number[] = [];
   for (const name of listProcesses()) {
     if (before.has(name)) continue;
@@ -37,7 +38,7 @@ export function markedProcesses(
 
 /** Ends all processes of an execution: TERM, then KILL after the grace. Resolves when none is left. */
 export async function endProcesses(
-  executionId: string,
+  folder: string,
   leader: number | undefined,
   graceMs: number,
   before?: ReadonlySet<string>,
@@ -45,7 +46,7 @@ export async function endProcesses(
   const started = performance.now();
   let signal: NodeJS.Signals | undefined = 'SIGTERM';
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
-    const found = markedProcesses(executionId, leader, before);
+    const found = markedProcesses(folder, leader, before);
     if (found.length === 0) return;
     if (signal === undefined && performance.now() - started > graceMs) signal = 'SIGKILL';
     if (signal) {
@@ -70,10 +71,10 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Whether the process exists and belongs to the execution; a reused process id does not. */
-export function isProcessOf(executionId: string, pid: number): boolean {
+export function isProcessOf(folder: string, pid: number): boolean {
   if (!hasProc()) return isAlive(pid);
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${markerName}=${executionId}`);
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${markerName}=${folder}`);
   } catch {
     return false;
   }

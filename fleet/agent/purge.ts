@@ -18,7 +18,7 @@ export async function purge(layout: Layout, graceMs: number): Promise<string[]> 
   const executions = await readdir(layout.executions).catch(() => []);
   await Promise.all(
     executions.flatMap((id) =>
-      [undefined, ...leadersOf(layout, id)].map((leader) => endProcesses(id, leader, graceMs)),
+      [undefined, ...leadersOf(layout, id)].map((leader) => endProcesses(layout.execution(id), leader, graceMs)),
     ),
   );
   for (const name of own) await removeTree(join(layout.root, name));

@@ -28,14 +28,14 @@ root=$1 agent=$2 interval=$3 grace=$4 nap=$5
 
 marked() {
   [ -d /proc/self ] || { kill -0 "$pid" && echo "$pid"; return; }
-  for file in $(grep -ls "HELIX_EXECUTION=$id" /proc/[0-9]*/environ); do
-    tr '\\0' '\\n' < "$file" | grep -qx "HELIX_EXECUTION=$id" || continue
+  for file in $(grep -lsF "HELIX_EXECUTION=$folder" /proc/[0-9]*/environ); do
+    tr '\\0' '\\n' < "$file" | grep -qxF "HELIX_EXECUTION=$folder" || continue
     file=\${file#/proc/}; echo "\${file%/environ}"
   done
 }
 
 alive() {
-  kill -0 "$pid" && { [ ! -d /proc/self ] || grep -qs "HELIX_EXECUTION=$id" "/proc/$pid/environ"; }
+  kill -0 "$pid" && { [ ! -d /proc/self ] || grep -qsF "HELIX_EXECUTION=$folder" "/proc/$pid/environ"; }
 }
 
 signal_all() {
@@ -55,7 +55,7 @@ end_all() {
 }
 
 watch() {
-  run=$1; folder=\${run%/*}; id=\${folder##*/}; pid=
+  run=$1; folder=\${run%/*}; pid=
   read -r pid timeout lease limit < "$run/pid" || return
   age=0 still=0 last=
   while [ ! -s "$run/exit" ]; do

@@ -293,7 +293,7 @@ export class AgentService {
       running.cancel();
       await running.ended.promise.catch(() => {});
     } else if (hasRun(this.#layout.execution(executionId)) && !readOutcome(this.#layout, executionId)) {
-      await endProcesses(executionId, undefined, this.#options.timing.graceSeconds * 1000);
+      await endProcesses(this.#layout.execution(executionId), undefined, this.#options.timing.graceSeconds * 1000);
     }
     freeSlot(this.#layout, executionId);
     removeExecution(this.#layout, executionId);

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobEventData } from '../../contracts/event.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
 import { eventually, type Stack, startStack } from '../support/stack.ts';
@@ -17,23 +18,12 @@ describe('what users say to an agent', function () {
   let stack: Stack;
   let model: ScriptedModel;
   let move: Move;
-  let ended: Promise<void>;
-  let end: () => void;
+  let kept: Kept<ScriptedModel>;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-agent-control-'));
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
-    end = resolve;
-    ended = withScriptedModel(
-      (asked) => move(asked),
-      async (scripted) => {
-        model = scripted;
-        isReady();
-        await done;
-      },
-    );
-    await ready;
+    kept = await keepOpen((use) => withScriptedModel((asked) => move(asked), use));
+    model = kept.resource;
     stack = await startStack({
       HELIX_LLM_MODEL: 'anthropic/claude-sonnet-4-5',
       ANTHROPIC_API_KEY: 'key',
@@ -46,8 +36,7 @@ describe('what users say to an agent', function () {
 
   after(async () => {
     await stack.down();
-    end();
-    await ended;
+    await kept.giveBack();
     await rm(dir, { recursive: true, force: true });
   });
 

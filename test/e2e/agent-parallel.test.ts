@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type HelixClient } from '../../client/client.ts';
+import type { HelixClient } from '../../client/client.ts';
 import type { JobEventData } from '../../contracts/event.ts';
 import type { JobView } from '../../contracts/job.ts';
 import type { WorkItemState } from '../../contracts/plan.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository, npmPackage } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
 import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
@@ -27,32 +28,19 @@ describe('several agents in one job', function () {
   let model: ScriptedModel;
   let client: HelixClient;
   let move: Move;
-  let ended: Promise<void>;
-  let end: () => void;
+  let kept: Kept<ScriptedModel>;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-agent-parallel-'));
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
-    end = resolve;
-    ended = withScriptedModel(
-      (asked) => move(asked),
-      async (scripted) => {
-        model = scripted;
-        isReady();
-        await done;
-      },
-    );
-    await ready;
+    kept = await keepOpen((use) => withScriptedModel((asked) => move(asked), use));
+    model = kept.resource;
     stack = await startStack({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: model.url });
-    const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
-    client = createClient(`http://${address!.replace(/^http:\/\//, '')}`);
+    client = await stack.client();
   });
 
   after(async () => {
     await stack.down();
-    end();
-    await ended;
+    await kept.giveBack();
     await rm(dir, { recursive: true, force: true });
   });
 

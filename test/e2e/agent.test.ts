@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createClient } from '../../client/client.ts';
 import { modes } from '../../contracts/job.ts';
 import { npmPackage } from '../support/projects.ts';
 import { type ModelMove, withScriptedModel } from '../support/scripted-model.ts';
@@ -122,8 +121,7 @@ describe('a job with a model', function () {
 });
 
 async function fetchArtifact(stack: Stack, jobId: string, name: string): Promise<string> {
-  const { address } = (await stack.status()).find((one) => one.name === 'helix')!;
-  return (await createClient(`http://${address!.replace(/^http:\/\//, '')}`).readArtifact(jobId, name)).toString();
+  return (await (await stack.client()).readArtifact(jobId, name)).toString();
 }
 
 /** Looks through every file that the stack has written: records, histories, logs, blobs. */

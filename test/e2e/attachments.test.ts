@@ -6,7 +6,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { createClient } from '../../client/client.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, withScriptedModel } from '../support/scripted-model.ts';
 import { eventually, type Stack, startStack } from '../support/stack.ts';
@@ -64,8 +63,7 @@ describe('files attached to what a user says', function () {
             move = ({ prompt }) =>
               prompt.includes('look at this') ? 'Done.' : [{ tool: 'ask-user', args: { question: 'Go on?' } }];
             const second = stack.helix(['chat', '--resume', chatId], { input: 'and now?' });
-            const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
-            const client = createClient(`http://${address!.replace(/^http:\/\//, '')}`);
+            const client = await stack.client();
             const asked = await eventually('the agent asks', async () =>
               (await client.readEvents(chatId)).map(({ data }) => data).find((data) => data.type === 'agent.asks'),
             );

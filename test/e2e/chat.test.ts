@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type HelixClient } from '../../client/client.ts';
+import type { HelixClient } from '../../client/client.ts';
 import type { JobEventData } from '../../contracts/event.ts';
 import { jobRequestSchema } from '../../contracts/job.ts';
 import { FileTokenStore } from '../../llm/auth/file-token-store.ts';
 import { helixOnTerminal } from '../cli/helix.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
 import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
@@ -24,36 +25,23 @@ describe('a chat', function () {
   let client: HelixClient;
   let model: ScriptedModel;
   let move: Move;
-  let ended: Promise<void>;
-  let end: () => void;
+  let kept: Kept<ScriptedModel>;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-chat-'));
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
-    end = resolve;
-    ended = withScriptedModel(
-      (asked) => move(asked),
-      async (scripted) => {
-        model = scripted;
-        isReady();
-        await done;
-      },
-    );
-    await ready;
+    kept = await keepOpen((use) => withScriptedModel((asked) => move(asked), use));
+    model = kept.resource;
     stack = await startStack({
       HELIX_LLM_MODEL: 'anthropic/claude-sonnet-4-5',
       ANTHROPIC_API_KEY: 'key',
       ANTHROPIC_BASE_URL: model.url,
     });
-    const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
-    client = createClient(`http://${address!.replace(/^http:\/\//, '')}`);
+    client = await stack.client();
   });
 
   after(async () => {
     await stack.down();
-    end();
-    await ended;
+    await kept.giveBack();
     await rm(dir, { recursive: true, force: true });
   });
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from '../../client/client.ts';
 import type { JobResult, JobView } from '../../contracts/job.ts';
 import { makeRepository } from '../support/projects.ts';
 import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
@@ -92,8 +91,7 @@ describe('what a user says to a job', function () {
   });
 
   it('takes what comes at any moment, also when a phase has just ended', async () => {
-    const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
-    const client = createClient(address!);
+    const client = await stack.client();
     const jobId = await start(['--repo', quick, '--no-cache']);
     const refusals: string[] = [];
     const hammer = async (): Promise<void> => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type HelixClient } from '../../client/client.ts';
+import type { HelixClient } from '../../client/client.ts';
 import type { JobEventData } from '../../contracts/event.ts';
 import { helixOnTerminal } from '../cli/helix.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import {
   type Asked,
@@ -23,8 +24,7 @@ describe('reasoning in a job and a chat', function () {
   let client: HelixClient;
   let provider: ScriptedProvider;
   let move: (asked: Asked) => ProviderMove | Promise<ProviderMove>;
-  let ended: Promise<void>;
-  let end: () => void;
+  let kept: Kept<ScriptedProvider>;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-reasoning-'));
@@ -32,18 +32,8 @@ describe('reasoning in a job and a chat', function () {
       'package.json': JSON.stringify({ name: 'p', version: '1.0.0', private: true, scripts: { build: 'true' } }),
       'note.txt': 'one\n',
     });
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
-    end = resolve;
-    ended = withScriptedProvider(
-      (asked) => move(asked),
-      async (scripted) => {
-        provider = scripted;
-        isReady();
-        await done;
-      },
-    );
-    await ready;
+    kept = await keepOpen((use) => withScriptedProvider((asked) => move(asked), use));
+    provider = kept.resource;
     stack = await startStack({
       HELIX_LLM_MODEL: 'anthropic/claude-haiku-4-5',
       HELIX_LLM_REASONING: 'self-reflection',
@@ -51,8 +41,7 @@ describe('reasoning in a job and a chat', function () {
       ANTHROPIC_API_KEY: 'key',
       ANTHROPIC_BASE_URL: provider.url,
     });
-    const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
-    client = createClient(`http://${address!.replace(/^http:\/\//, '')}`);
+    client = await stack.client();
   });
 
   beforeEach(() => {
@@ -61,8 +50,7 @@ describe('reasoning in a job and a chat', function () {
 
   after(async () => {
     await stack.down();
-    end();
-    await ended;
+    await kept.giveBack();
     await rm(dir, { recursive: true, force: true });
   });
 

@@ -59,7 +59,12 @@ function processesNaming(text: string): number[] {
 
 function processesMarked(executionId: string): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => readProc(pid, 'environ').split('\0').includes(`HELIX_EXECUTION=${executionId}`));
+  const marker = new RegExp(`^HELIX_EXECUTION=.*/${executionId}$`);
+  return pids.filter((pid) =>
+    readProc(pid, 'environ')
+      .split('\0')
+      .some((entry) => marker.test(entry)),
+  );
 }
 
 function readProc(pid: string, file: string): string {
@@ -214,6 +219,23 @@ describe('the local node', function () {
       assert.match(running.log(), /cancelled/);
       assert.deepEqual(processesMarked(running.id), []);
       await node.release(running.id);
+    }));
+
+  it('ends nothing of another node on the same machine, also of the same execution', () =>
+    withLocalNode(async ({ node, spec, dir, open }) => {
+      const other = await open({ name: 'other', root: join(dir, 'other') });
+      const step = await spec('echo up; sleep 2');
+      const mine = start(node, step);
+      await mine.says('up');
+      const theirs = start(other, step, { executionId: mine.id });
+      await theirs.says('up');
+      mine.control.abort(new Error('it runs elsewhere'));
+      assert.equal((await mine.outcome).end, 'cancelled');
+      await node.release(mine.id);
+      const { end, exitCode } = await theirs.outcome;
+      assert.deepEqual([end, exitCode], ['exited', 0]);
+      await other.release(mine.id);
+      await other.close();
     }));
 
   it('ends what a command leaves behind when it forks and exits', () =>

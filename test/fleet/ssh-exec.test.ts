@@ -29,7 +29,7 @@ describe('a command over SSH', () => {
       const { port } = server.address() as AddressInfo;
       client.connect({ host: '127.0.0.1', port, username: 'any', password: 'any' });
       await once(client, 'ready');
-      for (let times = 0; times < 20; times += 1) {
+      for (let times = 0; times < 5; times += 1) {
         const { exitCode, stderr } = await execSsh(client, 'anything', 'input that nobody reads', 5_000);
         assert.deepEqual([exitCode, stderr], [7, 'no account\n']);
       }

@@ -12,7 +12,7 @@ import { anyFreePort } from '../../infra/embedded/ports.ts';
 import { withDatabase } from './postgres.ts';
 import { makeRepository } from './projects.ts';
 import { Roles } from './roles.ts';
-import { type Sshd, withSshd } from './sshd.ts';
+import { type Sshd, type SshdOptions, withSshds } from './sshd.ts';
 import { eventually, root } from './stack.ts';
 import { sharedTemporal } from './temporal.ts';
 
@@ -21,10 +21,15 @@ export interface Fleet {
   dir: string;
   client: HelixClient;
   databaseUrl: string;
+  temporalAddress: string;
+  /** HELIX_HOME of the roles. */
+  home: string;
   machines: Sshd[];
   /** Adds the machine of that number as `m<number>`. */
   addMachine(index: number, slots?: number, nodeRoot?: string): Promise<NodeRecord>;
   node(name: string): Promise<NodeRecord>;
+  /** Kills the node-pool that is started again at once. */
+  killPool(): void;
   /** A further node-pool, which nobody starts again. */
   startPool(): ChildProcess;
   /** A repository of packages whose tests are the given shell commands. */
@@ -34,23 +39,13 @@ export interface Fleet {
 }
 
 export interface FleetOptions {
-  machines: Parameters<typeof withSshd>[1][];
+  machines: SshdOptions[];
   env?: NodeJS.ProcessEnv;
 }
 
 /** Starts the four roles and machines without a node among them; fails when a process is left on a machine. */
 export async function withFleet<T>(options: FleetOptions, use: (fleet: Fleet) => Promise<T>): Promise<T> {
-  return await withMachines(options.machines, (machines) => withRoles(machines, options.env ?? {}, use));
-}
-
-async function withMachines<T>(
-  [first, ...others]: FleetOptions['machines'],
-  use: (machines: Sshd[]) => Promise<T>,
-): Promise<T> {
-  return await withSshd(
-    async (machine) => (others.length === 0 ? use([machine]) : withMachines(others, (rest) => use([machine, ...rest]))),
-    first,
-  );
+  return await withSshds(options.machines, (machines) => withRoles(machines, options.env ?? {}, use));
 }
 
 async function withRoles<T>(machines: Sshd[], extra: NodeJS.ProcessEnv, use: (fleet: Fleet) => Promise<T>): Promise<T> {
@@ -70,7 +65,7 @@ async function withRoles<T>(machines: Sshd[], extra: NodeJS.ProcessEnv, use: (fl
       const roles = await Roles.start(env);
       const pools: ChildProcess[] = [];
       try {
-        return await use(fleetOf(dir, databaseUrl, env, createClient(roles.apiUrl), machines, pools));
+        return await use(fleetOf({ dir, databaseUrl, env, roles, machines, pools }));
       } catch (error) {
         const log = await readFile(join(dir, 'home', 'logs', 'node-pool.log'), 'utf8');
         throw new Error(`${(error as Error).message}\nthe node-pool said last:\n${log.slice(-3000)}`, { cause: error });
@@ -84,20 +79,26 @@ async function withRoles<T>(machines: Sshd[], extra: NodeJS.ProcessEnv, use: (fl
   }
 }
 
-function fleetOf(
-  dir: string,
-  databaseUrl: string,
-  env: NodeJS.ProcessEnv,
-  client: HelixClient,
-  machines: Sshd[],
-  pools: ChildProcess[],
-): Fleet {
+interface Running {
+  dir: string;
+  databaseUrl: string;
+  env: NodeJS.ProcessEnv;
+  roles: Roles;
+  machines: Sshd[];
+  pools: ChildProcess[];
+}
+
+function fleetOf({ dir, databaseUrl, env, roles, machines, pools }: Running): Fleet {
+  const client = createClient(roles.apiUrl);
   let repositories = 0;
   return {
     dir,
     client,
     databaseUrl,
+    temporalAddress: env['TEMPORAL_ADDRESS']!,
+    home: env['HELIX_HOME']!,
     machines,
+    killPool: () => roles.kill('node-pool'),
     async addMachine(index, slots = 2, nodeRoot) {
       const { target, hostKey } = machines[index]!;
       return await client.addNode({

@@ -12,6 +12,8 @@ import type { SshTarget } from '../../contracts/node.ts';
 const run = promisify(execFile);
 
 export interface SshdOptions {
+  /** Where it listens; 127.0.0.1 when left out. */
+  address?: string;
   /** PATH of the login shell on the machine; by default that of this process's Node and the system's folders. */
   path?: string;
   /** Text of the machine's ~/.bashrc, which bash reads for every command that sshd starts. */
@@ -39,6 +41,8 @@ export interface Sshd {
   freezeAll(): void;
   /** Wakes whatever is frozen. */
   thaw(): void;
+  /** Ends everything of the machine at once, as a power failure does; `start` switches it on. */
+  switchOff(): Promise<void>;
   /** Ends the server and its connections; `start` brings it back on the same port. */
   stop(): Promise<void>;
   start(options?: { newHostKey?: boolean }): Promise<void>;
@@ -65,6 +69,13 @@ export async function withSshd<T>(use: (sshd: Sshd) => Promise<T>, options: Sshd
   }
 }
 
+/** The same with several. */
+export async function withSshds<T>(options: SshdOptions[], use: (machines: Sshd[]) => Promise<T>): Promise<T> {
+  const [first, ...others] = options;
+  if (!first) return await use([]);
+  return await withSshd(async (sshd) => withSshds(others, (rest) => use([sshd, ...rest])), first);
+}
+
 async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   const home = join(dir, 'home');
   const file = (name: string): string => join(dir, name);
@@ -75,7 +86,8 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file('user_key')]);
   // OpenSSH insists on it when it runs as root.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
-  const port = await freePort();
+  const address = options.address ?? '127.0.0.1';
+  const port = await freePort(address);
   const user = options.loginShell ? await addAccount(dir, home, options.loginShell) : userInfo().username;
   let server: ChildProcess | undefined;
 
@@ -86,7 +98,7 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   await newHostKey();
   const config = [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${address}`,
     `HostKey ${file('host_key')}`,
     `AuthorizedKeysFile ${file('user_key.pub')}`,
     'PidFile none',
@@ -105,13 +117,20 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   const all = (signal: NodeJS.Signals): void => {
     for (const pid of [...connections(), ...(server?.pid ? [server.pid] : [])]) killQuietly(pid, signal);
   };
+  const stop = async (): Promise<void> => {
+    if (!server) return;
+    const ended = new Promise((resolve) => server!.once('exit', resolve));
+    all('SIGKILL');
+    if (server.exitCode === null && server.signalCode === null) await ended;
+    server = undefined;
+  };
   return {
-    target: { host: '127.0.0.1', port, user, keyFile: file('user_key') },
+    target: { host: address, port, user, keyFile: file('user_key') },
     home,
     hostKey: async () => (await run('ssh-keygen', ['-l', '-f', file('host_key.pub')])).stdout.split(' ')[1]!,
     knownHosts: async () => {
       const [type, key] = (await readFile(file('host_key.pub'), 'utf8')).split(' ');
-      await writeFile(file('known_hosts'), `[127.0.0.1]:${port} ${type} ${key}\n`);
+      await writeFile(file('known_hosts'), `[${address}]:${port} ${type} ${key}\n`);
       return file('known_hosts');
     },
     killConnections: () => connections().forEach((pid) => killQuietly(pid, 'SIGKILL')),
@@ -124,13 +143,12 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
       all('SIGCONT');
       for (const { pid } of processesWithHome(home)) killQuietly(pid, 'SIGCONT');
     },
-    stop: async () => {
-      if (!server) return;
-      const ended = new Promise((resolve) => server!.once('exit', resolve));
-      all('SIGKILL');
-      if (server.exitCode === null && server.signalCode === null) await ended;
-      server = undefined;
+    switchOff: async () => {
+      await stop();
+      for (let left = processesWithHome(home); left.length > 0; left = processesWithHome(home))
+        for (const { pid } of left) killQuietly(pid, 'SIGKILL');
     },
+    stop,
     start: async (startOptions) => {
       if (startOptions?.newHostKey) await newHostKey();
       let output = '';
@@ -138,7 +156,9 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       server.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      await untilListening(port, () => (server?.exitCode == null ? undefined : `sshd did not start: ${output}`));
+      await untilListening(address, port, () =>
+        server?.exitCode == null ? undefined : `sshd did not start: ${output}`,
+      );
     },
     processes: () => processesWithHome(home),
   };
@@ -153,7 +173,6 @@ async function addAccount(dir: string, home: string, shell: string): Promise<str
   return name;
 }
 
-/** Watchdogs look for their agent every four seconds, and need longer on a busy machine. */
 /** A watchdog naps for four seconds between two looks, and goes when it finds its agent gone. */
 const longestLeaving = 4_000 + 3_000;
 
@@ -206,23 +225,23 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function freePort(): Promise<number> {
+function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, address, () => {
       const { port } = server.address() as { port: number };
       server.close(() => resolve(port));
     });
   });
 }
 
-async function untilListening(port: number, failure: () => string | undefined): Promise<void> {
+async function untilListening(address: string, port: number, failure: () => string | undefined): Promise<void> {
   for (;;) {
     const problem = failure();
     if (problem) throw new Error(problem);
     const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
+      const socket = connect(port, address);
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });

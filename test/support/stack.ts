@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createClient, type HelixClient } from '../../client/client.ts';
 import type { JobResult } from '../../contracts/job.ts';
 import type { StackProcess } from '../../contracts/stack.ts';
 
@@ -25,6 +26,8 @@ export interface Stack {
     options?: { env?: NodeJS.ProcessEnv },
   ): Promise<{ code: number | null; result: JobResult & { type: string }; events: unknown[]; stderr: string }>;
   status(): Promise<StackProcess[]>;
+  /** Of the API as it listens now. */
+  client(): Promise<HelixClient>;
   down(): Promise<void>;
 }
 
@@ -49,6 +52,10 @@ export async function startStack(extra: NodeJS.ProcessEnv = {}): Promise<Stack> 
     },
     async status() {
       return JSON.parse((await stack.helix(['status', '--json'])).stdout) as StackProcess[];
+    },
+    async client() {
+      const { address } = (await stack.status()).find(({ name }) => name === 'helix')!;
+      return createClient(address!);
     },
     async down() {
       await stack.helix(['down']);

@@ -1,0 +1,36 @@
+import type { BenchRow } from '../row.ts';
+import { prepareSteps } from '../../test/support/steps-of-a-job.ts';
+import { benchClass, slotsPerNode, withFleetController } from './controller.ts';
+
+const nodes = 100;
+const slots = nodes * slotsPerNode;
+const jobs = 8;
+const stepsPerJob = 150;
+/** Seconds; each step sleeps, because on one machine with a hundred nodes work would slow down its neighbours and not itself. */
+const lengths = [2, 4, 6, 9, 14];
+
+/** A backlog of steps of mixed length on 100 nodes: the share of all slots' time that commands were running, from the first start to the last. */
+export async function benchFleetUtilisation(): Promise<BenchRow[]> {
+  return await withFleetController(nodes, async (fleet) => {
+    await fleet.addMachines(0, nodes);
+    const commands = Array.from({ length: stepsPerJob }, (_, index) => `sleep ${lengths[index % lengths.length]}`);
+    const job = await prepareSteps(fleet, { commands, class: benchClass });
+    await Promise.all(Array.from({ length: jobs }, (_, index) => job.run(`mixed-${index}`)));
+    const { rows } = await fleet.database.query<{ busy: number; period: number }>(
+      `with period as (select min(started_at) as first, max(started_at) as last from steps where job_id like 'mixed-%')
+       select extract(epoch from last - first)::float8 as period,
+              (select sum(extract(epoch from least(started_at + duration_ms * interval '1 ms', last) - started_at))
+                 from steps where job_id like 'mixed-%')::float8 as busy
+         from period`,
+    );
+    const share = rows[0]!.busy / (rows[0]!.period * slots);
+    return [
+      {
+        name: `busy slots with a backlog of ${jobs * stepsPerJob} steps on ${nodes} nodes`,
+        ours: share * 100,
+        unit: '%',
+        target: '>= 85%',
+      },
+    ];
+  });
+}
