@@ -56,7 +56,11 @@ describe('a fleet of many machines', () => {
           `echo begin ${index} | tee result; sleep ${(2 + next(40) / 10).toFixed(1)}0471; echo end ${index}`,
       );
       const faults = startFaults(fleet, next);
-      await runSteps(fleet, commands).finally(async () => await faults.end());
+      try {
+        await runSteps(fleet, commands);
+      } finally {
+        await faults.end();
+      }
       console.log(`      seed ${seed}: ${faults.happened.join(', ')}`);
       assert.ok(faults.happened.length >= 10, 'the steps took long enough for faults to hit them');
 
