@@ -19,7 +19,7 @@ import type { Layer, StepSpec } from '../../contracts/step.ts';
 import { cacheLimit, isOverLimit } from '../../fleet/agent/cache-policy.ts';
 import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import type { EvictedThings } from '../../fleet/agent/node-cache.ts';
-import { type FleetNode, type LocalNodeOptions, openLocalNode, openSshNode } from '../../fleet/node.ts';
+import { DETACH, type FleetNode, type LocalNodeOptions, openLocalNode, openSshNode } from '../../fleet/node.ts';
 import { Warmth } from '../../fleet/placement/warmth.ts';
 import { openStore } from '../../snapshots/store.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
@@ -287,13 +287,16 @@ describe('the cache of a node', function () {
           const hostKey = { kind: 'known-hosts' as const, file: await sshd.knownHosts() };
           const common = { name: 'machine', cacheDir: join(dir, 'cache'), stores, timing };
           const node = await openSshNode({ ...common, ssh: sshd.target, hostKey, cacheBytes: 4096 });
-          assert.equal(node.facts.cache!.limitBytes, 4096);
-          const step = await spec('cat a.txt');
-          for (let round = 1; round <= 2; round += 1) {
-            assert.equal((await runStep(node, step)).log, 'a\n');
-            await eventually('the eviction', () => !existsSync(join(sshd.home, '.helix/projects/sample')));
+          try {
+            assert.equal(node.facts.cache!.limitBytes, 4096);
+            const step = await spec('cat a.txt');
+            for (let round = 1; round <= 2; round += 1) {
+              assert.equal((await runStep(node, step)).log, 'a\n');
+              await eventually('the eviction', () => !existsSync(join(sshd.home, '.helix/projects/sample')));
+            }
+          } finally {
+            await node.close();
           }
-          await node.close();
         },
         { path: pathWith(dir, [...systemPrograms, 'git', 'node']) },
       ),
@@ -311,6 +314,20 @@ describe('the cache of a node', function () {
       const result = await runStep(node, await cachingStep('new', `${fill(8)}; echo made`));
       assert.equal(result.log, 'made\n');
     }, 64 * mebibyte));
+
+  it('lets no step see what a command left whose end nobody saw', () =>
+    withCache(async ({ open, cachingStep }) => {
+      const first = await open();
+      const step = await cachingStep('sample', 'mkdir cache; echo half > cache/index; echo up; sleep 600');
+      const running = start(first, step);
+      await running.says('up');
+      running.control.abort(DETACH);
+      await first.close();
+      const second = await open();
+      await second.release(running.id);
+      const next = await cachingStep('sample', 'ls -A', { snapshot: step.snapshot });
+      assert.equal((await runStep(second, next)).log, '.gitignore\na.txt\n');
+    }));
 
   it('lets no step see what another one left on a full disk', () =>
     withCache(async ({ open, cachingStep, spec, snapshot, root, has }) => {
