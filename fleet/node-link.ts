@@ -38,7 +38,8 @@ export const defaultLinkTiming: LinkTiming = {
   pingMs: 2500,
   sampleMs: 5000,
   pingTimeoutMs: 5000,
-  patienceMs: 10_000,
+  // With what it takes to notice a silent node, a step is on another one within 15 s.
+  patienceMs: 6_000,
   maximumPauseMs: 15_000,
 };
 
