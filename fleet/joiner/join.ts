@@ -18,6 +18,8 @@ export interface JoinOptions {
 
 const firstPauseMs = 250;
 const longestPauseMs = 15_000;
+/** A connection that held for so long was none of a row of failures. */
+const steadyMs = 3_000;
 
 /** As what the machine connects next. */
 interface Role {
@@ -35,8 +37,7 @@ export async function joinFleet({ token, root, say, signal }: JoinOptions): Prom
     const since = performance.now();
     const reason = await machine.serveOnce(signal);
     if (signal.aborted) break;
-    // A connection that held was none of a row of failures.
-    if (performance.now() - since > longestPauseMs) pause = firstPauseMs;
+    if (machine.wasWelcome && performance.now() - since > steadyMs) pause = firstPauseMs;
     // Spread, so that many machines do not all come at the same moment.
     const wait = pause * (0.75 + Math.random() / 2);
     say(`${reason}; trying again in ${(wait / 1000).toFixed(1)} s`);
@@ -50,6 +51,8 @@ class JoiningMachine {
   readonly #token: ReturnType<typeof parseToken> | undefined;
   readonly #credentials: Credentials;
   readonly #say: (line: string) => void;
+  /** Whether the last connection got as far as being served. */
+  wasWelcome = false;
 
   constructor(root: string, token: string | undefined, say: (line: string) => void) {
     this.#root = root;
@@ -61,6 +64,7 @@ class JoiningMachine {
   /** Connects and serves until the connection is lost; returns why it was, or why there was none. */
   async serveOnce(signal: AbortSignal): Promise<string> {
     const role = this.#role();
+    this.wasWelcome = false;
     try {
       const socket = await reach(role.way, signal);
       return await serveController(
@@ -106,6 +110,7 @@ class JoiningMachine {
     const { kind } = role;
     if (kind !== 'accepted') this.#credentials.accept();
     role.kind = 'accepted';
+    this.wasWelcome = true;
     this.#say(
       kind === 'accepted'
         ? `node ${name} is connected to the controller (${controller})`

@@ -6,6 +6,8 @@ import { loadControllerKey, secretOf } from '../../fleet/join/controller-key.ts'
 import { JoinListener, type JoinListenerOptions } from '../../fleet/join/listener.ts';
 import { secureOptions } from '../../fleet/join/secure.ts';
 import type { JoinSession } from '../../fleet/join/session.ts';
+import { Arrivals } from '../../fleet/join/arrivals.ts';
+import { serveController } from '../../fleet/joiner/service.ts';
 import { joinFleet } from '../../fleet/joiner/join.ts';
 import { reach } from '../../fleet/joiner/reach.ts';
 import { formatToken } from '../../fleet/join/token.ts';
@@ -107,6 +109,43 @@ describe('where machines join', function () {
       },
       { handshakeMs: 500, mostStrangers: 3 },
     ));
+});
+
+describe('machines that have come', function () {
+  this.timeout(20_000);
+
+  it('are given to one that waits for them each, and the last one to show a credential is the node', () =>
+    withListener(async ({ dir, address, secret, sessions }) => {
+      const serve = async () => {
+        const socket = await reach({ addresses: [address], identity, secret }, never);
+        return serveController(socket, dir, { onAdoption: () => undefined, onWelcome: () => undefined }, never);
+      };
+      const arrivals = new Arrivals();
+      const ending = new AbortController();
+      const taken: (JoinSession | Error)[] = [];
+      for (let index = 0; index < 3; index += 1)
+        arrivals.take('r', ending.signal).then(
+          (session) => taken.push(session),
+          (error: Error) => taken.push(error),
+        );
+      const first = serve();
+      await eventually('it is there', async () => sessions.length === 1);
+      arrivals.offer('r', sessions[0]!);
+      await eventually('one has it', async () => taken.length === 1);
+      const second = serve();
+      second.catch(() => undefined);
+      await eventually('it is there', async () => sessions.length === 2);
+      arrivals.offer('r', sessions[1]!);
+      await assert.rejects(first, { code: 'node.lost', message: /another process has connected as this node/ });
+      await eventually('another one has it', async () => taken.length === 2);
+      assert.deepEqual(arrivals.all(), [['r', sessions[1]]]);
+      ending.abort(new Error('enough'));
+      await eventually('the last one gives up', async () => taken.length === 3);
+      assert.deepEqual(taken.map((one) => (one instanceof Error ? one.message : sessions.indexOf(one))), [0, 1, 'enough']); // prettier-ignore
+      sessions[1]!.close();
+      await second;
+      assert.equal(arrivals.isThere('r'), false);
+    }));
 });
 
 describe('a machine that joins', function () {

@@ -44,6 +44,8 @@ const nearPorts = 10;
 export class JoinGate {
   private readonly options: JoinGateOptions;
   private listener: JoinListener | undefined;
+  /** The one that the machines which come here have proven to know of: a file that is replaced counts from the next start on. */
+  private key: Buffer | undefined;
   /** Stopped ones may still have sessions. */
   private readonly listeners = new Set<JoinListener>();
   private timer: NodeJS.Timeout | undefined;
@@ -127,7 +129,7 @@ export class JoinGate {
     const isSame = known !== undefined && known.wanted === wanted;
     const near = Array.from({ length: nearPorts }, (_, step) => wanted + step).filter((port) => port <= 65_535);
     const ports = [...(isSame ? [known.port] : []), ...(isSame && keepPort ? [] : [...near, 0])];
-    const key = loadControllerKey(path(controllerKeyFile));
+    const key = (this.key ??= loadControllerKey(path(controllerKeyFile)));
     const listener = new JoinListener({ key, host, logger, onSession: (session) => void this.receive(session) });
     const port = await listener.listen(ports);
     if (port === undefined) {
@@ -174,14 +176,13 @@ export class JoinGate {
 
   /** A machine with a token becomes a node, or nothing of it stays. */
   private async redeem(session: JoinSession, id: string, machine: string): Promise<void> {
-    const { database, arrivals, path } = this.options;
+    const { database, arrivals } = this.options;
     const token = await getToken(database, id);
     refuseUnusable(token, id);
     const name = token.name ?? nameOf(machine);
     if (await getNode(database, name)) throw nameTaken(name);
     const registration = randomUUID();
-    const key = loadControllerKey(path(controllerKeyFile));
-    const secret = secretOf(key, { kind: 'node', id: registration }).toString('base64url');
+    const secret = secretOf(this.key!, { kind: 'node', id: registration }).toString('base64url');
     // Told why when it fails, before the connection is closed.
     let isReleased = false;
     session.onRelease = () => {
