@@ -52,7 +52,7 @@ describe('leases of nodes', function () {
 
   it("the controller's own machine can be had there only, and beyond the share", () =>
     withSchema(async (database) => {
-      const { ssh: _ssh, hostKey: _hostKey, ...own } = nodeRecord('own', { labels: { host: 'here' } });
+      const { ssh: _ssh, hostKey: _hostKey, ...own } = nodeRecord('own', { reach: 'local', labels: { host: 'here' } });
       await insertNode(database, own);
       await renewPool(database, pool('p1'), 60_000);
       assert.equal((await readShares(database, 'p1', 'there')).free, 0);
