@@ -31,6 +31,9 @@ export interface Refusal {
   message: string;
 }
 
-/** Between two pings of the machine, and how long either side bears hearing nothing at all. */
-export const pingEveryMs = 3_000;
-export const silenceMs = 10_000;
+/**
+ * When the machine has heard nothing for so long it asks, and how long either side bears hearing nothing at all: short enough that what runs is
+ * re-attached before the controller gives it up.
+ */
+export const askAfterMs = 3_000;
+export const silenceMs = 7_000;

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { errorCodes, HelixError } from '../../contracts/error.ts';
 import type { Adoption, Hello, Refusal, Welcome } from '../join/protocol.ts';
-import { joinProtocol, pingEveryMs, silenceMs } from '../join/protocol.ts';
+import { askAfterMs, joinProtocol, silenceMs } from '../join/protocol.ts';
 import { onSilence } from '../join/secure.ts';
 import { Programs } from '../agent/programs.ts';
 import { ConnectionLost, RpcConnection, type RpcHandler } from '../wire/connection.ts';
@@ -14,12 +14,13 @@ export interface JoinListeners {
   onWelcome(welcome: Welcome): void;
 }
 
-/** Answers the controller on a connection until that is lost, and says why; throws what the controller refuses the machine with. */
+/** Answers the controller on a connection until that is lost, or nothing came for so long, and says why; throws what the controller refuses the machine with. */
 export async function serveController(
   socket: TLSSocket,
   root: string,
   { onAdoption, onWelcome }: JoinListeners,
   signal: AbortSignal,
+  limitMs: number = silenceMs,
 ): Promise<string> {
   let refusal: HelixError | undefined;
   const handlers: Record<string, RpcHandler> = {
@@ -33,10 +34,15 @@ export async function serveController(
   };
   const connection = new RpcConnection(socket, socket, handlers);
   const lost = new Promise<string>((resolve) => connection.onClose(({ message }) => resolve(message)));
-  onSilence(socket, silenceMs, () =>
-    connection.close(new ConnectionLost(`the controller was silent for ${silenceMs / 1000} s`)),
+  onSilence(socket, limitMs, () =>
+    connection.close(new ConnectionLost(`the controller was silent for ${limitMs / 1000} s`)),
   );
-  const pinging = setInterval(() => void connection.call('ping').catch(() => undefined), pingEveryMs);
+  let heardAt = performance.now();
+  socket.on('data', () => (heardAt = performance.now()));
+  // The controller's own pings of the agent are enough while one runs.
+  const asking = setInterval(() => {
+    if (performance.now() - heardAt >= askAfterMs) void connection.call('ping').catch(() => undefined);
+  }, 1_000);
   const give = (): void => connection.close();
   signal.addEventListener('abort', give, { once: true });
   if (signal.aborted) give();
@@ -45,7 +51,7 @@ export async function serveController(
     if (refusal) throw refusal;
     return reason;
   } finally {
-    clearInterval(pinging);
+    clearInterval(asking);
     signal.removeEventListener('abort', give);
     socket.destroy();
   }

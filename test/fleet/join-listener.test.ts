@@ -240,17 +240,25 @@ describe('a machine that joins', function () {
       );
     }));
 
-  it('gives up a controller that says nothing', () =>
-    withListener(async ({ address, secret, sessions }) => {
-      const socket = await reach({ addresses: [address], identity, secret }, never);
-      await eventually('it is there', async () => sessions.length === 1);
-      const { onSilence } = await import('../../fleet/join/secure.ts');
-      let silent = 0;
-      onSilence(socket, 300, () => (silent += 1));
-      // What it says itself does not count.
-      const talking = setInterval(() => socket.write('x'), 50);
-      await eventually('it noticed', async () => silent === 1, 2_000);
-      clearInterval(talking);
-      socket.destroy();
+  it('gives up a controller that says nothing, whatever it says itself', () =>
+    withTempDir(async (dir) => {
+      const secret = Buffer.alloc(32, 1);
+      let heard = 0;
+      const mute = createServer({ ...secureOptions, pskCallback: () => secret }, (socket) =>
+        socket.on('error', () => undefined).on('data', () => (heard += 1)),
+      );
+      await once(mute.listen(0, '127.0.0.1'), 'listening');
+      const address = `127.0.0.1:${(mute.address() as { port: number }).port}`;
+      try {
+        const socket = await reach({ addresses: [address], identity, secret: secret.toString('base64url') }, never);
+        const talking = setInterval(() => socket.write(Buffer.alloc(9)), 50);
+        const listeners = { onAdoption: () => undefined, onWelcome: () => undefined };
+        const reason = await serveController(socket, dir, listeners, never, 500);
+        clearInterval(talking);
+        assert.equal(reason, 'the controller was silent for 0.5 s');
+        assert.ok(heard > 2 && socket.destroyed);
+      } finally {
+        mute.close();
+      }
     }));
 });
