@@ -47,7 +47,7 @@ async function withMachines(count: number, use: (fleet: Fleet) => Promise<void>)
 
 describe('a fleet of many machines', () => {
   it('gives every step exactly one result while faults hit its machines and its node-pool, and everything is free and gone at the end', async function () {
-    this.timeout(300_000);
+    this.timeout(600_000);
     await withMachines(20, async (fleet) => {
       const next = random(seed);
       const commands = Array.from(
@@ -77,7 +77,7 @@ describe('a fleet of many machines', () => {
   });
 
   it('takes in a hundred, uses them all at once, and lets them go', async function () {
-    this.timeout(300_000);
+    this.timeout(600_000);
     await withMachines(100, async (fleet) => {
       await runSteps(
         fleet,
