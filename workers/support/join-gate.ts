@@ -19,6 +19,7 @@ import { cacheLimitOf } from '../../fleet/cache-limit.ts';
 import { openJoinedNode } from '../../fleet/node.ts';
 import type { SnapshotStore } from '../../snapshots/store.ts';
 import type { NodeConnector } from './node-connector.ts';
+import { Rounds } from './rounds.ts';
 
 export interface JoinGateOptions {
   config: Config;
@@ -49,8 +50,7 @@ export class JoinGate {
   /** Stopped ones may still have sessions. */
   private readonly listeners = new Set<JoinListener>();
   private timer: NodeJS.Timeout | undefined;
-  private turn: Promise<void> | undefined;
-  private again = false;
+  private readonly rounds = new Rounds(() => this.takeTurn());
   private readonly leaving = new Set<Promise<void>>();
   private isStopped = false;
   private saidInUse = false;
@@ -67,14 +67,9 @@ export class JoinGate {
 
   /** Opens or closes as the records say, and lets go of machines whose nodes were removed. Never rejects. */
   async look(): Promise<void> {
-    if (this.turn) {
-      this.again = true;
-      return await this.turn;
-    }
-    this.turn = this.untilUpToDate().finally(() => {
-      this.turn = undefined;
+    await this.rounds.ask().catch((error: unknown) => {
+      this.options.logger.warn({ err: error }, 'could not see whether a machine may join');
     });
-    await this.turn;
   }
 
   /** Lets nobody in any more; who is connected stays. */
@@ -87,21 +82,10 @@ export class JoinGate {
   /** Tells the machines whose connections were closed what they have to know, and closes the rest. */
   async stop(): Promise<void> {
     this.stopListening();
-    await this.turn;
+    await this.rounds.stop();
     await Promise.all(this.leaving);
     for (const listener of this.listeners) listener.close();
     await dropListener(this.options.database, this.options.pool).catch(() => undefined);
-  }
-
-  private async untilUpToDate(): Promise<void> {
-    do {
-      this.again = false;
-      try {
-        await this.takeTurn();
-      } catch (error) {
-        this.options.logger.warn({ err: error }, 'could not see whether a machine may join');
-      }
-    } while (this.again && !this.isStopped);
   }
 
   private async takeTurn(): Promise<void> {

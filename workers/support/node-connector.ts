@@ -19,6 +19,7 @@ import type { Roster } from '../../fleet/placement/roster.ts';
 import type { SnapshotStore } from '../../snapshots/store.ts';
 import type { nodeLifecycle } from '../../workflows/index.ts';
 import { orchestratorTaskQueue } from '../../workflows/task-queues.ts';
+import { Rounds } from './rounds.ts';
 
 export interface NodeConnectorOptions {
   config: Config;
@@ -56,8 +57,7 @@ export class NodeConnector {
   private readonly options: NodeConnectorOptions;
   /** As what each node is held, whether it is connected yet or not. */
   private readonly held = new Map<string, HeldNode>();
-  private turn: Promise<void> | undefined;
-  private again = false;
+  private readonly rounds = new Rounds(() => this.followRecords());
   private stopped = false;
   private entering: Promise<unknown> = Promise.resolve();
 
@@ -70,14 +70,7 @@ export class NodeConnector {
    * are made meanwhile. A fleet without any node gets this machine as its first.
    */
   async synchronise(): Promise<void> {
-    if (this.turn) {
-      this.again = true;
-      return await this.turn;
-    }
-    this.turn = this.untilUpToDate().finally(() => {
-      this.turn = undefined;
-    });
-    await this.turn;
+    await this.rounds.ask();
   }
 
   /** Resolves when every node that is held by now was tried to connect to. */
@@ -152,13 +145,6 @@ export class NodeConnector {
   stop(): void {
     this.stopped = true;
     for (const { stop } of this.held.values()) stop.abort();
-  }
-
-  private async untilUpToDate(): Promise<void> {
-    do {
-      this.again = false;
-      await this.followRecords();
-    } while (this.again && !this.stopped);
   }
 
   private async followRecords(): Promise<void> {
