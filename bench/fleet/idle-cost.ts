@@ -1,15 +1,22 @@
+import { freemem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processTree } from '../processes.ts';
 import type { BenchRow } from '../row.ts';
 import { withFleetController } from './controller.ts';
 
-const sizes = [10, 100, 300];
+/** Those for which the machine has no room are left out, and it is said. */
+const allSizes = [10, 100, 300];
+/** Bytes that a node takes on the machine that stands for all of them. */
+const nodeBytes = 60 << 20;
 const settleMs = 30_000;
 const watchedMs = 60_000;
 const megabyte = 1024 * 1024;
 
 /** What an idle node costs the process that keeps its connection: memory and processor time beyond those of the stack without it. */
 export async function benchFleetIdleCost(): Promise<BenchRow[]> {
+  const sizes = allSizes.filter((size) => size * nodeBytes < freemem());
+  for (const size of allSizes.filter((one) => !sizes.includes(one)))
+    console.error(`  ${size} nodes are left out: there is no memory for them`);
   return await withFleetController(sizes.at(-1)!, async (fleet) => {
     const alone = await watch(fleet.pid);
     const rows: BenchRow[] = [];

@@ -17,6 +17,8 @@ const nodes = 100;
 const stepsPerNode = 20;
 const steps = nodes * stepsPerNode;
 const slots = nodes * slotsPerNode;
+/** A peer that takes longer is ended, and the bench with it. */
+const peerMs = 10 * 60_000;
 /** A backlog of one job would be held up by its own workflow; people have several. */
 const jobs = 8;
 const rounds = 3;
@@ -113,14 +115,14 @@ async function prepareParallel(dir: string, config: string, names: string[]): Pr
   const input = join(dir, 'commands');
   await writeFile(input, 'true\n'.repeat(steps));
   const args = ['--will-cite', '--ssh', `ssh -F ${config}`, '--sshloginfile', logins, '-a', input];
-  return () => run('parallel', args, { maxBuffer: 1 << 28 });
+  return () => run('parallel', args, { maxBuffer: 1 << 28, timeout: peerMs });
 }
 
 /** Each command once on all machines, then the next: it has no queue. */
 async function runPdsh(config: string, names: string[]): Promise<void> {
   const env = { ...process.env, PDSH_SSH_ARGS_APPEND: `-F ${config}` };
   for (let step = 0; step < stepsPerNode; step += 1)
-    await run('pdsh', ['-R', 'ssh', '-f', String(slots), '-w', names.join(','), 'true'], { env });
+    await run('pdsh', ['-R', 'ssh', '-f', String(slots), '-w', names.join(','), 'true'], { env, timeout: peerMs });
 }
 
 async function prepareAnsible(
@@ -142,5 +144,5 @@ async function prepareAnsible(
     ANSIBLE_HOST_KEY_CHECKING: '0',
   };
   const args = ['-i', join(dir, 'hosts'), '--forks', String(nodes), join(dir, 'play.yml')];
-  return () => run(join(programs, 'ansible-playbook'), args, { env, maxBuffer: 1 << 28 });
+  return () => run(join(programs, 'ansible-playbook'), args, { env, maxBuffer: 1 << 28, timeout: peerMs });
 }
