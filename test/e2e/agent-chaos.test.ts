@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobEventData } from '../../contracts/event.ts';
 import { type Reaction, type Served, type WireFormat, withFaultyModel } from '../support/faulty-model.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 
@@ -112,37 +113,30 @@ describe('a turn with a provider that does everything wrong', function () {
   let dir: string;
   let stack: Stack;
   let serve: (reactions: Record<WireFormat, Reaction[]>) => Served[];
-  let end: () => void;
-  let ended: Promise<void>;
+  let kept: Kept<{ url: string; journal: Served[] }>;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-agent-chaos-'));
     const queues: Record<WireFormat, Reaction[]> = { anthropic: [], openai: [] };
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const { promise: url, resolve: tell } = Promise.withResolvers<string>();
-    end = resolve;
-    ended = withFaultyModel(queues, async (model) => {
-      serve = (reactions) => {
-        queues.anthropic.splice(0, Infinity, ...reactions.anthropic);
-        queues.openai.splice(0, Infinity, ...reactions.openai);
-        model.journal.length = 0;
-        return model.journal;
-      };
-      tell(model.url);
-      await done;
-    });
+    kept = await keepOpen((use) => withFaultyModel(queues, use));
+    const { url, journal } = kept.resource;
+    serve = (reactions) => {
+      queues.anthropic.splice(0, Infinity, ...reactions.anthropic);
+      queues.openai.splice(0, Infinity, ...reactions.openai);
+      journal.length = 0;
+      return journal;
+    };
     stack = await startStack({
       ANTHROPIC_API_KEY: 'key',
-      ANTHROPIC_BASE_URL: await url,
+      ANTHROPIC_BASE_URL: url,
       OPENAI_API_KEY: 'key',
-      OPENAI_BASE_URL: `${await url}/v1`,
+      OPENAI_BASE_URL: `${url}/v1`,
     });
   });
 
   after(async () => {
     await stack?.down();
-    end();
-    await ended;
+    await kept.giveBack();
     await rm(dir, { recursive: true, force: true });
   });
 

@@ -10,7 +10,8 @@ import { readStackState } from '../../infra/embedded/stack.ts';
 import { withDatabase } from '../support/postgres.ts';
 import { makeRepository } from '../support/projects.ts';
 import { Roles, type RoleName } from '../support/roles.ts';
-import { type Sshd, withSshd } from '../support/sshd.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
+import { type Sshd, withSshds } from '../support/sshd.ts';
 import { eventually, execute, root, type Stack, startStack } from '../support/stack.ts';
 import { sharedTemporal } from '../support/temporal.ts';
 
@@ -71,29 +72,18 @@ describe('durability: a job of 15 steps on two SSH nodes', function () {
   let dir: string;
   let repository: string;
   let machines: Sshd[];
-  let letGo: () => void;
-  let machinesGone: Promise<unknown>;
+  let kept: Kept<Sshd[]> | undefined;
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'helix-durability-'));
     repository = await makeRepository(join(dir, 'repository'), project());
-    const ready = Promise.withResolvers<Sshd[]>();
-    const held = Promise.withResolvers<void>();
-    letGo = held.resolve;
-    machinesGone = withSshd((first) =>
-      withSshd(async (second) => {
-        ready.resolve([first, second]);
-        await held.promise;
-      }),
-    );
-    machinesGone.catch(ready.reject);
-    machines = await ready.promise;
+    kept = await keepOpen((use) => withSshds([{}, {}], use));
+    machines = kept.resource;
   });
 
   after(async () => {
-    letGo?.();
     // Fails when a process was left on a machine.
-    await machinesGone;
+    await kept?.giveBack();
     await rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   });
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Layer } from '../../contracts/step.ts';
 import { detectLoginEnvironment, stepEnvironment } from '../../fleet/agent/environment.ts';
 import { DETACH, openLocalNode, type FleetNode, type LocalNodeOptions } from '../../fleet/node.ts';
+import { type Kept, keepOpen } from '../support/keep-open.ts';
 import {
   eventually,
   expectNoExecutions,
@@ -30,26 +31,17 @@ function withLocalNode(use: (local: Local) => Promise<void>): Promise<void> {
   return use(local).then(() => expectNoExecutions(local.root));
 }
 
-/** Opens the node, and gives what closes it and fails when a process is left. */
-async function openNode(): Promise<() => Promise<void>> {
-  const ready = Promise.withResolvers<void>();
-  const done = Promise.withResolvers<void>();
-  const whole = withProject(async (project) => {
+/** Lends the node, and fails when a process is left. */
+function lendNode(use: (lent: Local) => Promise<void>): Promise<void> {
+  return withProject(async (project) => {
     const root = join(project.dir, 'node');
     const open = (more: Partial<LocalNodeOptions> = {}): Promise<FleetNode> =>
       openLocalNode({ name: 'local', root, stores: project.stores, timing: quickTiming, ...more });
     const node = await open();
-    local = { ...project, root, node, open };
-    ready.resolve();
-    await done.promise;
+    await use({ ...project, root, node, open });
     await node.close();
     await eventually('the end of every process of the node', () => processesNaming(root).length === 0);
   });
-  await Promise.race([ready.promise, whole]);
-  return () => {
-    done.resolve();
-    return whole;
-  };
 }
 
 function processesNaming(text: string): number[] {
@@ -89,11 +81,12 @@ const layer = (install: string, key = 'a'): Layer => ({
 
 describe('the local node', function () {
   this.timeout(30_000);
-  let close: () => Promise<void>;
+  let kept: Kept<Local>;
   before(async () => {
-    close = await openNode();
+    kept = await keepOpen(lendNode);
+    local = kept.resource;
   });
-  after(() => close());
+  after(() => kept.giveBack());
 
   it('runs a command on a snapshot and gives the workspace after it', () =>
     withLocalNode(async ({ node, spec, store, root }) => {
