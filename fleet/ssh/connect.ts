@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import type { SshAddress, SshTarget } from '../../contracts/node.ts';
-import { authenticationMethods, certificateHint } from './authentication.ts';
+import { findCredentials, type Credentials } from './authentication.ts';
+import { allowCertificates } from './certified-key.ts';
 import { fingerprint, planHostKey, type HostKeyTrust } from './host-key.ts';
 
 export interface SshConnection {
@@ -56,12 +57,12 @@ function describe({ user, host, port }: SshAddress): string {
 }
 
 async function connectHop(target: SshAddress, trust: HostKeyTrust, name: string, through?: Through): Promise<Hop> {
-  const methods = authenticationMethods(target);
+  const credentials = findCredentials(target);
   const { check, attempts } = planHostKey(trust, target.host, target.port);
   let refusal: unknown;
   for (const [index, serverHostKey] of attempts.entries()) {
     try {
-      return await connectPatiently({ target, name, methods, check, serverHostKey, through });
+      return await connectPatiently({ target, name, credentials, check, serverHostKey, through });
     } catch (error) {
       // The first refusal shows the key the server prefers; later ones only say that it has none of that type.
       if (index === 0 || !isKeyQuestion(refusal)) refusal = error;
@@ -75,7 +76,7 @@ interface Attempt {
   target: SshAddress;
   /** For messages. */
   name: string;
-  methods: ReturnType<typeof authenticationMethods>;
+  credentials: Credentials;
   check: ReturnType<typeof planHostKey>['check'];
   serverHostKey: string[];
   through: Through | undefined;
@@ -104,7 +105,7 @@ function openForward({ client, name: from }: Through, { target, name }: Attempt)
       // SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, of which sshd says no more in words than of other failures.
       const forbidden = (error as { reason?: unknown }).reason === 1;
       const advice = forbidden
-        ? 'does AllowTcpForwarding of its sshd forbid it?'
+        ? 'does AllowTcpForwarding of its sshd forbid it, or a certificate without permit-port-forwarding?'
         : 'is the machine up, and the address right?';
       reject(
         new HelixError(
@@ -120,7 +121,7 @@ function openForward({ client, name: from }: Through, { target, name }: Attempt)
 }
 
 function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise<Hop> {
-  const { target, name, methods, check, serverHostKey, through } = attempt;
+  const { target, name, credentials, check, serverHostKey, through } = attempt;
   const { host, port, user } = target;
   const client = new Client();
   return new Promise((resolve, reject) => {
@@ -129,7 +130,7 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
     const fail = (error: Error & { level?: string; code?: string }): void => {
       client.destroy();
       sock?.destroy();
-      reject(refused ?? translate(error, name, certificateHint(target)));
+      reject(refused ?? translate(error, name, credentials));
     };
     // It may report further errors while it is being destroyed, and later; without a listener each would end the process.
     client.on('error', () => {});
@@ -153,7 +154,7 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
       // The agent is asked more often; this is for what comes before it.
       keepaliveInterval: 4000,
       keepaliveCountMax: 2,
-      authHandler: [...methods],
+      authHandler: [...credentials.methods],
       algorithms: {
         serverHostKey: serverHostKey as NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']>,
       },
@@ -164,18 +165,36 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
       },
     };
     client.connect(config);
+    try {
+      allowCertificates(client);
+    } catch (error) {
+      fail(error as Error);
+    }
   });
 }
 
 /** The server hung up before it said who it is. */
 class Dropped extends HelixError {}
 
-function translate(error: Error & { level?: string; code?: string }, address: string, hint: string): HelixError {
+function translate(
+  error: Error & { level?: string; code?: string },
+  address: string,
+  { refused }: Credentials,
+): HelixError {
+  if (error instanceof HelixError) return error;
   const options = { cause: error };
   if (error.level === 'client-authentication') {
+    const advice = 'add the public key to ~/.ssh/authorized_keys there, or name another user or key file';
     return new HelixError(
       'node.authentication',
-      `${address} accepted none of the keys: add the public key to ~/.ssh/authorized_keys there, or name another user or key file${hint}`,
+      [`${address} accepted none of the keys: ${advice}`, ...refused()].join('; '),
+      options,
+    );
+  }
+  if (/too many authentication failures/i.test(error.message)) {
+    return new HelixError(
+      'node.authentication',
+      [`${address} refused so many keys that it hung up (MaxAuthTries): name a key file`, ...refused()].join('; '),
       options,
     );
   }
