@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../contracts/error.ts';
 import type { StepEnd } from '../../contracts/step.ts';
 import { createOnce, hasCode, readIfThere } from './layout.ts';
+import { Pace } from './pace.ts';
 import { endProcesses, isProcessOf, listProcesses } from './process-tree.ts';
 import { wrapperScript } from './scripts.ts';
 import type { AgentTiming } from './timing.ts';
@@ -62,7 +63,7 @@ export class CommandRun {
     const child = adopted ? undefined : this.#start();
     const exit = child ? this.#watchChild(child) : this.#watchAdopted();
     if (this.#stopAtStart) void this.stop(this.#stopAtStart);
-    const limits = setInterval(() => this.#enforceLogLimit(), pollMs);
+    const stopWatching = this.#watchLogLimit();
     const timeLimit = setTimeout(() => void this.stop('timeout'), Math.max(0, this.#remainingMs(adopted)));
     try {
       const result = await exit;
@@ -72,7 +73,7 @@ export class CommandRun {
       await this.#closeLog(end);
       return { end, exitCode: end === 'exited' ? result.code : null, durationMs: Math.round(result.durationMs) };
     } finally {
-      clearInterval(limits);
+      stopWatching();
       clearTimeout(timeLimit);
     }
   }
@@ -193,8 +194,18 @@ export class CommandRun {
     return Math.min(remaining, 2 ** 31 - 1);
   }
 
-  #enforceLogLimit(): void {
-    if (statSync(this.#log).size > this.#options.logLimitBytes) void this.stop('log-limit');
+  #watchLogLimit(): () => void {
+    const pace = new Pace();
+    let timer: NodeJS.Timeout;
+    let before = 0;
+    const look = (): void => {
+      const { size } = statSync(this.#log);
+      if (size > this.#options.logLimitBytes) void this.stop('log-limit');
+      timer = setTimeout(look, pace.next(size > before));
+      before = size;
+    };
+    look();
+    return () => clearTimeout(timer);
   }
 
   /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */

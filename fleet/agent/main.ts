@@ -7,7 +7,7 @@ import { watchdogScript } from './scripts.ts';
 import { AgentService } from './service.ts';
 import { defaultTiming, type AgentTiming } from './timing.ts';
 
-/** While nothing runs the watchdog looks that much less often. */
+/** While nothing runs, or the agent looks itself, the watchdog looks that much less often. */
 const napPolls = 4;
 
 /** `serve --root DIR [--timing JSON]`: answers calls on stdin and stdout until stdin closes; commands go on without it. */
@@ -42,7 +42,7 @@ function serve(root: string, timing: AgentTiming): void {
 /** In a session of its own, before the first command, so that no command is ever without one. Returns what ends it. */
 function startWatchdog(root: string, { pollSeconds, graceSeconds }: AgentTiming): () => void {
   const grace = Math.ceil(graceSeconds / pollSeconds);
-  const numbers = [process.pid, pollSeconds, grace, napPolls * pollSeconds].map(String);
+  const numbers = [process.pid, pollSeconds, grace, napPolls, napPolls * pollSeconds].map(String);
   const parameters = ['-c', watchdogScript, 'sh', root, ...numbers];
   const watchdog = spawn('/bin/sh', parameters, { detached: true, stdio: 'ignore', cwd: '/' });
   watchdog.unref();
