@@ -8,7 +8,7 @@ import { HelixError } from '../../contracts/error.ts';
 import type { StepEnd } from '../../contracts/step.ts';
 import { createOnce, hasCode, readIfThere } from './layout.ts';
 import { Pace } from './pace.ts';
-import { endProcesses, isProcessOf, listProcesses } from './process-tree.ts';
+import { endProcesses, isProcessOf, markPids, type PidMark } from './process-tree.ts';
 import { wrapperScript } from './scripts.ts';
 import type { AgentTiming } from './timing.ts';
 
@@ -50,7 +50,7 @@ export class CommandRun {
   #stopping: Promise<void> | undefined;
   #leader: number | undefined;
   #stopAtStart: StopReason | undefined;
-  #before: ReadonlySet<string> | undefined;
+  #since: PidMark | undefined;
 
   constructor(options: CommandRunOptions) {
     this.#options = options;
@@ -69,7 +69,7 @@ export class CommandRun {
       const result = await exit;
       const end = result.lost ? this.#decide('lease-expired') : (this.#readEnd() ?? 'exited');
       await this.#stopping;
-      await this.#endLeftovers(result.durationMs);
+      await this.#endLeftovers();
       await this.#closeLog(end);
       return { end, exitCode: end === 'exited' ? result.code : null, durationMs: Math.round(result.durationMs) };
     } finally {
@@ -131,7 +131,7 @@ export class CommandRun {
     const polls = (seconds: number): number => Math.ceil(seconds / timing.pollSeconds);
     // The watchdog comes second to an attached agent, so its limits are a little wider.
     const limits = [polls(timeoutMs / 1000) + 3, polls(timing.leaseSeconds), Math.ceil(logLimitBytes / 512) + 1];
-    this.#before = listProcesses();
+    this.#since = markPids();
     const log = openSync(this.#log, 'a');
     try {
       const parameters = ['-c', wrapperScript, 'sh', this.#folder, shell, heading, limits.join(' ')];
@@ -209,11 +209,9 @@ export class CommandRun {
   }
 
   /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */
-  async #endLeftovers(durationMs: number): Promise<void> {
+  async #endLeftovers(): Promise<void> {
     const { folder, timing } = this.#options;
-    // Within seconds no process id comes round again, so only new ones need a look; that matters for the shortest steps.
-    const before = durationMs < 5000 ? this.#before : undefined;
-    await endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, before);
+    await endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, this.#since);
   }
 
   /** Cuts the log at its limit and says why the node ended the command. May be done twice with the same result. */
