@@ -1,5 +1,5 @@
 import type { BenchRow } from '../row.ts';
-import { prepareSteps } from '../../test/support/steps-of-a-job.ts';
+import { prepareProject, prepareSteps } from '../../test/support/steps-of-a-job.ts';
 import { benchClass, slotsPerNode, withFleetController } from './controller.ts';
 
 const nodes = 100;
@@ -14,11 +14,13 @@ export async function benchFleetUtilisation(): Promise<BenchRow[]> {
   return await withFleetController(nodes, async (fleet) => {
     await fleet.addMachines(0, nodes);
     const commands = Array.from({ length: stepsPerJob }, (_, index) => `sleep ${lengths[index % lengths.length]}`);
-    const job = await prepareSteps(fleet, { commands, class: benchClass });
+    const on = await prepareProject(fleet.home);
+    const job = await prepareSteps(fleet, { commands, class: benchClass, on });
     // Every slot has its checkout then: what a first step costs is not what is measured.
     const first = await prepareSteps(fleet, {
       commands: Array.from({ length: slots * 2 }, () => 'sleep 3'),
       class: benchClass,
+      on,
     });
     await first.run('first');
     await Promise.all(Array.from({ length: jobs }, (_, index) => job.run(`mixed-${index}`)));
