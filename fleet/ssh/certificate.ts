@@ -1,5 +1,5 @@
 import { lastWords } from '../last-words.ts';
-import { fingerprint } from './host-key.ts';
+import { fingerprint } from './fingerprint.ts';
 import { WireReader, wireString } from './wire-reader.ts';
 
 /** An OpenSSH certificate, as PROTOCOL.certkeys of OpenSSH describes it. */
@@ -18,17 +18,20 @@ export interface Certificate {
   criticalOptions: Map<string, string>;
   /** The public key that signed it. */
   authority: Buffer;
+  /** What of it is signed, and the signature. */
+  signed: Buffer;
+  signature: Buffer;
 }
 
 const suffix = '-cert-v01@openssh.com';
 /** How many fields make up the public key of each type that there are certificates for here. */
-const keyFields: Record<string, number> = {
-  'ssh-ed25519': 1,
-  'ssh-rsa': 2,
-  'ecdsa-sha2-nistp256': 2,
-  'ecdsa-sha2-nistp384': 2,
-  'ecdsa-sha2-nistp521': 2,
-};
+const keyFields = new Map([
+  ['ssh-ed25519', 1],
+  ['ssh-rsa', 2],
+  ['ecdsa-sha2-nistp256', 2],
+  ['ecdsa-sha2-nistp384', 2],
+  ['ecdsa-sha2-nistp521', 2],
+]);
 
 /** Whether a public key on the wire is a certificate, of whatever type. */
 export function isCertificate(blob: Buffer): boolean {
@@ -40,12 +43,12 @@ export function certifiedName(plain: string): string {
   return plain + suffix;
 }
 
-/** Throws an Error that says in a few words what is wrong with it. Its signature is for the server to check. */
+/** Throws an Error that says in a few words what is wrong with it. The signature is not checked. */
 export function parseCertificate(blob: Buffer): Certificate {
   const reader = new WireReader(blob);
   const type = reader.text();
   const plain = type.endsWith(suffix) ? type.slice(0, -suffix.length) : '';
-  const fields = keyFields[plain];
+  const fields = keyFields.get(plain);
   if (fields === undefined) throw new Error(`the type ${lastWords(type)} is not supported`);
   reader.string(); // A nonce.
   const key = Array.from({ length: fields }, () => wireString(reader.string()));
@@ -61,7 +64,7 @@ export function parseCertificate(blob: Buffer): Certificate {
     validFrom: milliseconds(reader.uint64()),
     validUntil: milliseconds(reader.uint64()),
     criticalOptions: readOptions(reader.string()),
-    authority: readAuthority(reader),
+    ...readSignature(reader),
   };
 }
 
@@ -120,10 +123,11 @@ function readOptions(list: Buffer): Map<string, string> {
   return options;
 }
 
-function readAuthority(reader: WireReader): Buffer {
+function readSignature(reader: WireReader): Pick<Certificate, 'authority' | 'signed' | 'signature'> {
   reader.string(); // What is permitted beyond logging in.
   reader.string(); // Reserved.
-  return reader.string();
+  const authority = reader.string();
+  return { authority, signed: reader.passed, signature: reader.string() };
 }
 
 function milliseconds(seconds: bigint): number {
