@@ -198,6 +198,20 @@ describe('a user certificate', function () {
       await refused({ keyFile }, said(`${ca}: does the server trust this CA \\(TrustedUserCAKeys\\)\\?$`));
     }));
 
+  it('of an agent with too many keys is not tried for ever, and the message says so', () =>
+    withMachine(async ({ dir, key, sign, refused }) => {
+      await withAgent(dir, async (add) => {
+        for (const name of ['a', 'b', 'c', 'd']) {
+          sign(key(name), '-n', 'nobody');
+          add('-q', join(dir, name));
+        }
+        await refused(
+          {},
+          /refused so many keys that it hung up \(MaxAuthTries\): name a key file; .*"a" of the SSH agent/,
+        );
+      });
+    }));
+
   it('that cannot be shown is said to be so when the key alone is refused', () =>
     withMachine(async ({ key, sign, refused, logIn }) => {
       const keyFile = key('k');
