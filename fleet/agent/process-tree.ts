@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** In the environment of everything that an execution starts: its folder on the node, so that of two nodes on one machine each ends only its own. */
@@ -50,15 +50,31 @@ export function markedProcesses(folder: string, leader: number | undefined, sinc
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (Number.isNaN(pid) || !mayBeLater(pid)) continue;
-    try {
-      const environment = readFileSync(`/proc/${name}/environ`);
-      const at = environment.indexOf(marker);
-      if (at === 0 || (at > 0 && environment[at - 1] === 0)) found.push(pid);
-    } catch {
-      // The process is gone or another user's.
-    }
+    if (hasVariable(name, marker)) found.push(pid);
   }
   return found;
+}
+
+/** Used again for each process: there may be thousands to look at. */
+const environment = Buffer.allocUnsafe(256 * 1024);
+
+/** Whether the environment of a process has the variable, given as `NAME=value` and a zero byte. */
+function hasVariable(pid: string, variable: Buffer): boolean {
+  let file: number | undefined;
+  try {
+    file = openSync(`/proc/${pid}/environ`, 'r');
+    let size = 0;
+    for (let read = 1; read > 0 && size < environment.length; size += read)
+      read = readSync(file, environment, size, environment.length - size, null);
+    const content = size < environment.length ? environment.subarray(0, size) : readFileSync(`/proc/${pid}/environ`);
+    const at = content.indexOf(variable);
+    return at === 0 || (at > 0 && content[at - 1] === 0);
+  } catch {
+    // The process is gone or another user's.
+    return false;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 /** Ends all processes of an execution: TERM, then KILL after the grace. Resolves when none is left. */
