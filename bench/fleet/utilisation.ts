@@ -5,9 +5,9 @@ import { benchClass, slotsPerNode, withFleetController } from './controller.ts';
 const nodes = 100;
 const slots = nodes * slotsPerNode;
 const jobs = 8;
-const stepsPerJob = 150;
-/** Seconds; each step sleeps, because on one machine with a hundred nodes work would slow down its neighbours and not itself. */
-const lengths = [2, 4, 6, 9, 14];
+const stepsPerJob = 100;
+/** Seconds, as of builds and tests; each step sleeps, because on one machine with a hundred nodes work would slow down its neighbours and not itself. */
+const lengths = [5, 10, 20, 30, 60];
 
 /** A backlog of steps of mixed length on 100 nodes: the share of all slots' time that commands were running, from the first start to the last. */
 export async function benchFleetUtilisation(): Promise<BenchRow[]> {
