@@ -42,6 +42,7 @@ export async function captureWorkspace(checkout: Checkout, options: CaptureOptio
   const stored = await storeChanges(tree, found, how);
   const root = await editTree({ gitDir: store.dir }, helixFolder(store.dir), stored.root, hidden);
   const id = await wrapSnapshot(store.dir, { root, emptyFolders: withKept(stored.emptyFolders) });
+  if (base !== null && store.isKnownWhole(base)) store.noteWhole(id);
   await record.save({ base: id });
   return id;
 

@@ -5,7 +5,7 @@ import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { GitError, gitReason, gitResult } from './git.ts';
 import { unwrapSnapshot } from './objects.ts';
-import { adoptObjects, checkTree, receivePack, withQuarantine } from './receive.ts';
+import { adoptObjects, type CheckedTree, checkTree, receivePack, withQuarantine } from './receive.ts';
 import type { SnapshotStore } from './store.ts';
 
 /**
@@ -62,7 +62,8 @@ export async function importPack(
     const place = { gitDir: store.dir, objectDir, alternates: [join(store.dir, 'objects')], signal: options.signal };
     try {
       await receivePack(place, stream);
-      for (const id of ids) await checkTree(place, id, (await unwrapSnapshot(place, id)).root);
+      const base = await wholeOneOf(store, known);
+      for (const id of ids) await checkTree(place, id, (await unwrapSnapshot(place, id)).root, base);
     } catch (error) {
       const lacking = await lackingOf(store, known);
       if (lacking.length > 0) {
@@ -82,7 +83,15 @@ export async function importPack(
       );
     }
     await adoptObjects(objectDir, join(store.dir, 'objects'));
+    for (const id of ids) store.noteWhole(id);
   });
+}
+
+/** What need not be looked at again: one of the snapshots that the store has with all that belongs to them. */
+async function wholeOneOf(store: SnapshotStore, ids: SnapshotId[]): Promise<CheckedTree | undefined> {
+  const top = ids.find((id) => store.isKnownWhole(id)) ?? ids[0];
+  if (top === undefined || !(await store.has(top))) return undefined;
+  return { top, root: (await store.contents(top)).root };
 }
 
 async function lackingOf(store: SnapshotStore, ids: SnapshotId[]): Promise<SnapshotId[]> {
