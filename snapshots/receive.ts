@@ -102,9 +102,12 @@ export interface CheckedTree {
  * workspace; what `base` has too is not looked at again. Throws HelixError `snapshot.corrupt`.
  */
 export async function checkTree(place: Place, top: string, root: string, base?: CheckedTree): Promise<void> {
-  const walk = await gitResult(['rev-list', '--objects', '--quiet', top, ...(base ? [`^${base.top}`] : [])], place);
+  const [walk, changes] = await Promise.all([
+    gitResult(['rev-list', '--objects', '--quiet', top, ...(base ? [`^${base.top}`] : [])], place),
+    listChanges(place, base?.root ?? emptyTree, root),
+  ]);
   if (walk.exitCode !== 0) throw refused(top, gitReason(walk.stderr));
-  for (const { mode, path } of await listChanges(place, base?.root ?? emptyTree, root)) {
+  for (const { mode, path } of changes) {
     if (mode === '000000') continue;
     if (mode === '160000') throw refused(top, `${path} is a link to a commit of another repository`);
     if (!['040000', '100644', '100755', '120000'].includes(mode)) throw refused(top, `${path} has the mode ${mode}`);

@@ -25,8 +25,8 @@ export interface SnapshotStore {
   has(id: SnapshotId): Promise<boolean>;
   /** Whether it is known without a look that the snapshot is here with all that belongs to it. */
   isKnownWhole(id: SnapshotId): boolean;
-  /** Remembers that it is, because all of it was just stored or checked. */
-  noteWhole(id: SnapshotId): void;
+  /** Remembers that it is, and what its wrapping says, because all of it was just stored or checked. */
+  noteWhole(id: SnapshotId, contents: SnapshotContents): void;
   /** Reads and hashes every object of the snapshot. Throws HelixError `snapshot.not-found` or `snapshot.corrupt`. */
   verify(id: SnapshotId): Promise<void>;
   /** Protects the snapshot from garbage collection under `refs/helix/<ref>`, moving the ref when it exists. */
@@ -88,8 +88,9 @@ class GitSnapshotStore implements SnapshotStore {
     return this.#whole.has(id);
   }
 
-  noteWhole(id: SnapshotId): void {
+  noteWhole(id: SnapshotId, contents: SnapshotContents): void {
     this.#whole.add(id);
+    this.#remember(id, contents);
   }
 
   async verify(id: SnapshotId): Promise<void> {
@@ -133,9 +134,13 @@ class GitSnapshotStore implements SnapshotStore {
     const known = this.#contents.get(id);
     if (known) return known;
     const contents = await unwrapSnapshot({ gitDir: this.dir }, id);
+    this.#remember(id, contents);
+    return contents;
+  }
+
+  #remember(id: SnapshotId, contents: SnapshotContents): void {
     if (this.#contents.size >= rememberedContents) this.#contents.delete(this.#contents.keys().next().value!);
     this.#contents.set(id, contents);
-    return contents;
   }
 
   async list(id: SnapshotId): Promise<SnapshotFile[]> {
