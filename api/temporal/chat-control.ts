@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { HelixError } from '../../contracts/error.ts';
 import type { JobRequest } from '../../contracts/job.ts';
 import { isFinalJobStatus } from '../../contracts/derived.ts';
@@ -30,14 +30,23 @@ export function createChatControl({ client, database, webUrl, chooseModels }: Ch
       throw fromTemporal(error, jobId);
     }
   };
-  const tell = async <T>(jobId: string, message: (handle: Handle) => Promise<T>): Promise<T> => {
+  const refuseEnded = async (jobId: string): Promise<void> => {
     const { status } = (await getJob(database, jobId))!;
     if (isFinalJobStatus(status))
       throw new HelixError(
         'job.wrong-state',
         `the chat ${jobId} has ended (${status}): "helix chat --resume ${jobId}" goes on in a new one`,
       );
-    return await ask(jobId, message);
+  };
+  const tell = async <T>(jobId: string, message: (handle: Handle) => Promise<T>): Promise<T> => {
+    await refuseEnded(jobId);
+    try {
+      return await untilProcessed(() => message(client.workflow.getHandle(jobId)));
+    } catch (error) {
+      // It may have ended while the message was on its way.
+      if (error instanceof WorkflowNotFoundError) await refuseEnded(jobId);
+      throw fromTemporal(error, jobId);
+    }
   };
 
   return {
