@@ -2,7 +2,7 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { createBlobStore } from '../../blobs/blob-store.ts';
-import { jobRequestSchema } from '../../contracts/job.ts';
+import { type JobRequest, jobRequestSchema } from '../../contracts/job.ts';
 import type { Plan, Task } from '../../contracts/plan.ts';
 import type { ModeInput } from '../../contracts/workflow.ts';
 import { demandClass } from '../../db/classes.ts';
@@ -45,7 +45,7 @@ export async function prepareProject(home: string): Promise<ProjectOfSteps> {
 /** Steps that need nothing of one another, one for each shell command, for nodes of a class, on a project of their own unless one is given. */
 export async function prepareSteps(
   { home, client, database }: Controller,
-  steps: { commands: string[]; class: string; on?: ProjectOfSteps },
+  steps: { commands: string[]; class: string; on?: ProjectOfSteps; request?: Partial<JobRequest> },
 ): Promise<StepsOfAJob> {
   const { project, snapshot, source } = steps.on ?? (await prepareProject(home));
   const tasks = steps.commands.map((shell, index): Task => ({
@@ -63,7 +63,7 @@ export async function prepareSteps(
   await demandClass(database, steps.class);
   const plan: Plan = { languages: [], packages: [], tasks, classes: [steps.class], files: 1, bytes: 6, notes: [] };
   const planHash = await createBlobStore(join(home, 'blobs')).put(JSON.stringify(plan));
-  const request = jobRequestSchema.parse({ source, cache: 'off' });
+  const request = jobRequestSchema.parse({ source, cache: 'off', ...steps.request });
   return {
     async run(id) {
       await insertJob(database, { jobId: id, workflowId: id, project, request });
