@@ -20,8 +20,8 @@ export interface FleetController extends Controller {
   api: HelixClient;
   machines: Sshd[];
   temporalAddress: string;
-  /** Process id of the Helix process, which has all four roles. */
-  pid: number;
+  /** Process ids of all that the stack consists of, and of the Helix process, which has all four roles. */
+  pids: { all: number[]; helix: number; temporal: number };
   /** Registers the machines from index `from` up to `to`. */
   addMachines(from: number, to: number): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface FleetController extends Controller {
  */
 export async function withFleetController<T>(count: number, use: (fleet: FleetController) => Promise<T>): Promise<T> {
   return await withTempDir(async (dir) => {
-    const path = `${pathWith(dir, [...systemPrograms, 'git', 'true', 'stat', 'date', 'perl'])}:${dirname(process.execPath)}`;
+    const path = `${pathWith(dir, [...systemPrograms, 'git', 'true', 'stat', 'date', 'perl', 'python3'])}:${dirname(process.execPath)}`;
     const machines = Array.from({ length: count }, (_, index) => ({
       path,
       address: `127.1.${index >> 7}.${(index & 127) + 1}`,
@@ -45,6 +45,7 @@ export async function withFleetController<T>(count: number, use: (fleet: FleetCo
 async function withStack<T>(machines: Sshd[], use: (fleet: FleetController) => Promise<T>): Promise<T> {
   const stack = await startStack();
   const { databaseUrl, temporalAddress, processes } = (await readStackState(loadConfig(stack.env)))!;
+  const pidOf = (part: string): number => processes.find(({ name }) => name === part)!.pid!;
   const connection = await Connection.connect({ address: temporalAddress });
   const database = openDatabase(databaseUrl);
   const api = await stack.client();
@@ -56,7 +57,7 @@ async function withStack<T>(machines: Sshd[], use: (fleet: FleetController) => P
       api,
       machines,
       temporalAddress,
-      pid: processes.find(({ name }) => name === 'helix')!.pid!,
+      pids: { all: processes.flatMap(({ pid }) => pid ?? []), helix: pidOf('helix'), temporal: pidOf('temporal') },
       async addMachines(from, to) {
         const waiting = machines.slice(from, to).entries();
         const lane = async (): Promise<void> => {

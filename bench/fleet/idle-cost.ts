@@ -18,13 +18,13 @@ export async function benchFleetIdleCost(): Promise<BenchRow[]> {
   for (const size of allSizes.filter((one) => !sizes.includes(one)))
     console.error(`  ${size} nodes are left out: there is no memory for them`);
   return await withFleetController(sizes.at(-1)!, async (fleet) => {
-    const alone = await watch(fleet.pid);
+    const alone = await watch(fleet.pids.helix);
     const rows: BenchRow[] = [];
     let there = 0;
     for (const size of sizes) {
       await fleet.addMachines(there, size);
       there = size;
-      const now = await watch(fleet.pid);
+      const now = await watch(fleet.pids.helix);
       rows.push(
         {
           name: `memory of the Helix process for each of ${size} idle nodes`,
