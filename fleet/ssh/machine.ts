@@ -2,6 +2,7 @@ import type { Client } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
+import { probeWindows } from './windows-machine.ts';
 
 /** What a machine looks like before the agent is there. */
 export interface Machine {
@@ -49,12 +50,17 @@ echo ${mark}
 `;
 
 /**
- * Throws `node.unsuitable` when there is no POSIX shell, or when the root cannot be written or programs cannot run there, and
+ * Throws `node.unsuitable` when there is neither a POSIX shell nor Windows, or when the root cannot be written or programs cannot run there, and
  * `node.disk-full` when there is no room.
  */
 export async function probeMachine(client: Client, name: string, root: string): Promise<Machine> {
   const { stdout, stderr, exitCode } = await execSsh(client, '/bin/sh', script(root), 30_000);
   const between = stdout.split(`${mark}\n`)[1];
+  // Git for Windows has a POSIX shell, which may have been made the default one.
+  if (between === undefined || /^os=(MINGW|MSYS|CYGWIN)/m.test(between)) {
+    const windows = await probeWindows(client, name, root);
+    if (windows) return windows;
+  }
   if (between === undefined) {
     throw new HelixError(
       'node.unsuitable',
