@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { ledgerName } from './cache-ledger.ts';
 import { hasCode, type Layout, readIfThere } from './layout.ts';
-import { endProcesses } from './process-tree.ts';
+import { commands } from './platform/commands.ts';
+import { host } from './platform/host.ts';
 
 /** All that Helix keeps in its folder on a node. What else lies there is somebody else's. */
 const own = ['executions', 'projects', 'layers', 'tenures', 'bin', 'join', ledgerName];
@@ -18,7 +17,9 @@ export async function purge(layout: Layout, graceMs: number): Promise<string[]> 
   const executions = await readdir(layout.executions).catch(() => []);
   await Promise.all(
     executions.flatMap((id) =>
-      [undefined, ...leadersOf(layout, id)].map((leader) => endProcesses(layout.execution(id), leader, graceMs)),
+      [undefined, ...leadersOf(layout, id)].map((leader) =>
+        commands.endProcesses(layout.execution(id), leader, graceMs),
+      ),
     ),
   );
   for (const name of own) await removeTree(join(layout.root, name));
@@ -47,7 +48,7 @@ async function removeTree(path: string): Promise<void> {
     await rm(path, options);
   } catch (error) {
     if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
-    await promisify(execFile)('chmod', ['-R', 'u+rwX', path]);
+    await host.makeRemovable(path);
     await rm(path, options);
   }
 }

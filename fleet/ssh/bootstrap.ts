@@ -7,9 +7,9 @@ import { HelixError } from '../../contracts/error.ts';
 import type { AgentBundle } from '../agent/bundle.ts';
 import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
-import { controllerPlatform, probeMachine, quote, type Machine } from './machine.ts';
+import { controllerPlatform, probeMachine, quote } from './machine.ts';
 import { uploadBySftp } from './sftp-upload.ts';
-import { quoteWindows } from './windows-machine.ts';
+import { type Machine, quoteWindows } from './windows-machine.ts';
 
 /** The agent on the node. */
 export interface InstalledAgent {

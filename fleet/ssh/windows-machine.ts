@@ -2,7 +2,22 @@ import type { Client } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
-import type { Machine } from './machine.ts';
+
+/** What a machine looks like before the agent is there. */
+export interface Machine {
+  /** `process.platform` style. */
+  os: string;
+  /** `process.arch` style. */
+  arch: string;
+  /** `glibc` or `musl` on Linux, else empty. */
+  libc: string;
+  /** Absolute; made if it was missing. */
+  root: string;
+  /** A Node of version 20 or later on the login shell's PATH. */
+  node?: string;
+  /** The version of a Node that is too old. */
+  oldNode?: string;
+}
 
 const mark = '__helix_probe__';
 
