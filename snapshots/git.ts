@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { devNull } from 'node:os';
 import { delimiter } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
@@ -64,6 +63,9 @@ const fixedConfig = [
       ]
     : []),
 ].flatMap((setting) => ['-c', setting]);
+
+// Git knows it by this name on Windows, too, and not by Windows's own.
+const devNull = '/dev/null';
 
 const fixedEnvironment = {
   LC_ALL: 'C',
