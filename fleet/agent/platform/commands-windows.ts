@@ -3,7 +3,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../../contracts/error.ts';
-import { hasCode, readIfThere } from '../layout.ts';
+import { readIfThere } from '../layout.ts';
 import { isAlive, markerName } from '../process-tree.ts';
 import { findProgram } from '../run-program.ts';
 import { namesIn } from '../set-aside.ts';
@@ -58,11 +58,8 @@ async function endProcesses(folder: string, graceMs: number): Promise<void> {
   let asked = false;
   for (let pause = 10; ; pause = Math.min(pause * 2, 250)) {
     const [listing, posix] = await Promise.all([powerShell.listProcesses(), signalPosix(folder, asked ? '' : 'TERM')]);
-    const found = processesFrom([...runProcesses(folder, 'child'), ...posix, ...seen.values()], listing);
-    const supervisors = runProcesses(folder, 'pid');
-    const waiting = listing.filter(({ pid, started: at }) =>
-      supervisors.some((one) => one.pid === pid && at <= one.at),
-    );
+    const found = processesFrom([...shells(folder), ...posix, ...seen.values()], listing);
+    const waiting = supervisors(folder, listing);
     if (found.length === 0 && waiting.length === 0) return;
     for (const { pid, started: at } of found) seen.set(pid, { pid, from: at, at });
     const elapsed = performance.now() - started;
@@ -73,8 +70,9 @@ async function endProcesses(folder: string, graceMs: number): Promise<void> {
   }
 }
 
+/** Parents first: a shell whose program has ended goes on with the next one. */
 function end(processes: ListedProcess[]): void {
-  for (const { pid } of processes) {
+  for (const { pid } of processes.toSorted((a, b) => a.started - b.started)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
@@ -83,20 +81,29 @@ function end(processes: ListedProcess[]): void {
   }
 }
 
-/** The processes that the files of this name tell of, in all runs of an execution: supervisors that have not ended, or shells. */
-function runProcesses(folder: string, name: 'pid' | 'child'): KnownProcess[] {
-  return namesIn(folder).flatMap((entry) => {
-    if (!entry.startsWith('run-') || (name === 'pid' && existsSync(join(folder, entry, 'exit')))) return [];
-    try {
-      const file = join(folder, entry, name);
-      const pid = Number.parseInt(readIfThere(file) ?? '', 10);
-      const from = Math.floor(statSync(join(folder, entry)).birthtimeMs);
-      return pid > 1 && pid !== process.pid ? [{ pid, from, at: Math.ceil(statSync(file).mtimeMs) }] : [];
-    } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-      throw error;
-    }
+/** The clock by which Windows tells when a process was started is a tick behind. */
+const tickMs = 50;
+
+/** The shells of all runs of an execution. */
+function shells(folder: string): KnownProcess[] {
+  return runs(folder).flatMap((run) => {
+    const [pid = 0, before = 0, after = 0] = (readIfThere(join(run, 'child')) ?? '').trim().split(' ').map(Number);
+    return pid > 1 ? [{ pid, from: before - tickMs, at: after }] : [];
   });
+}
+
+/** The supervisors of an execution that have not said how it ended, without this process. */
+function supervisors(folder: string, listing: ListedProcess[]): ListedProcess[] {
+  return runs(folder).flatMap((run) => {
+    const file = join(run, 'pid');
+    const pid = existsSync(join(run, 'exit')) ? 0 : Number.parseInt(readIfThere(file) ?? '', 10);
+    const claimed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return listing.filter((one) => one.pid === pid && one.started <= claimed && pid !== process.pid);
+  });
+}
+
+function runs(folder: string): string[] {
+  return namesIn(folder).flatMap((name) => (name.startsWith('run-') ? [join(folder, name)] : []));
 }
 
 /** Windows knows no signals; the programs of Git's POSIX layer do among themselves, and there a process's variables can be read. */

@@ -37,8 +37,9 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   const limits = watchdogLimits(start.timing, start.timeoutMs, start.logLimitBytes);
   if (!createOnce(join(run, 'pid'), `${process.pid} ${limits.join(' ')}\n`)) return 125;
   const end = (): Promise<void> => endProcesses(dirname(run), process.pid, start.timing.graceSeconds * 1000);
+  const before = Date.now();
   const { ended, leader } = runCommand(run, start);
-  if (leader !== undefined) createOnce(join(run, 'child'), `${leader}\n`);
+  if (leader !== undefined) createOnce(join(run, 'child'), `${leader} ${before} ${Date.now()}\n`);
   const watching = watch(run, start, limits, end);
   createOnce(join(run, 'exit'), `${await ended}\n`);
   clearInterval(watching);
