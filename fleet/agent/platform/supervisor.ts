@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createOnce, readIfThere } from '../layout.ts';
@@ -38,7 +38,7 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   if (!createOnce(join(run, 'pid'), `${process.pid} ${limits.join(' ')}\n`)) return 125;
   const end = (): Promise<void> => endProcesses(dirname(run), process.pid, start.timing.graceSeconds * 1000);
   const before = Date.now();
-  const { ended, leader } = runCommand(run, start);
+  const { ended, leader } = runCommand(start);
   if (leader !== undefined) createOnce(join(run, 'child'), `${leader} ${before} ${Date.now()}\n`);
   const watching = watch(run, start, limits, end);
   createOnce(join(run, 'exit'), `${await ended}\n`);
@@ -48,17 +48,17 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   return 0;
 }
 
-function runCommand(
-  run: string,
-  { sh, shell, cwd, env, heading, log }: SupervisorStart,
-): { leader: number | undefined; ended: Promise<number> } {
+function runCommand({ sh, shell, cwd, env, heading, log }: SupervisorStart): {
+  leader: number | undefined;
+  ended: Promise<number>;
+} {
   const output = openSync(log, 'a');
   try {
     if (heading !== '') writeSync(output, `${heading}\n`);
     const child = spawn(sh, ['-c', shell], { cwd, env, stdio: ['ignore', output, output], windowsHide: true });
     const ended = new Promise<number>((resolve) => {
       child.once('error', (error) => {
-        createOnce(join(run, 'problem'), `${error.message}\n`);
+        appendFileSync(log, `helix: ${error.message}\n`);
         resolve(126);
       });
       child.once('exit', (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
