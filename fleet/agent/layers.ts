@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -113,7 +113,7 @@ async function keepCopy(slot: Slot, wish: LayerWish, made: string): Promise<void
       const source = resolveInside(slot.workspace, path);
       if (existsSync(source)) await copyTree(source, join(temporary, path));
     }
-    renameSync(temporary, made);
+    host.rename(temporary, made);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     if (!isDiskFull(error)) throw error;
@@ -198,7 +198,7 @@ function setPlace(slot: Slot, { layer, key }: LayerWish, place: SlotLayers[strin
 function move(from: string, to: string): void {
   if (!existsSync(from)) return;
   mkdirSync(dirname(to), { recursive: true });
-  renameSync(from, to);
+  host.rename(from, to);
 }
 
 async function copyTree(from: string, to: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HelixError } from '../../contracts/error.ts';
 import { ledgerName } from './cache-ledger.ts';
 import { hasCode, type Layout, readIfThere } from './layout.ts';
 import { commands } from './platform/commands.ts';
@@ -47,8 +48,11 @@ async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, options);
   } catch (error) {
-    if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
+    if (!hasCode(error, 'EACCES', 'EPERM', 'EBUSY')) throw error;
     await host.makeRemovable(path);
-    await rm(path, options);
+    await rm(path, options).catch((refusal: NodeJS.ErrnoException) => {
+      const words = `${refusal.path ?? path} cannot be removed (${refusal.code}): end the programs that use it, and purge again`;
+      throw new HelixError('node.unsuitable', words, { cause: refusal });
+    });
   }
 }

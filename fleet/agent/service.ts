@@ -140,6 +140,7 @@ export class AgentService {
         `there is no git on ${this.#name} (looked in ${login.path}): install git 2.30 or later there`,
       );
     }
+    await commands.check();
     const { diskFree: free, diskTotal: total = 0 } = facts;
     const withCache = { ...facts, cache: this.#cache.summary({ free, total }) };
     this.#facts = withCache;

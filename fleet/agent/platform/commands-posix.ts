@@ -9,6 +9,7 @@ import type { Commands } from './types.ts';
 const napPolls = 4;
 
 export const posixCommands: Commands = {
+  check: async () => {},
   /** In a session of its own. */
   startWatchdog: (root, { pollSeconds, graceSeconds }) => {
     const grace = Math.ceil(graceSeconds / pollSeconds);

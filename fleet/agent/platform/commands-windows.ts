@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../../contracts/error.ts';
@@ -19,12 +20,15 @@ const supervisorMs = 5000;
 const powerShell = new PowerShell();
 
 export const windowsCommands: Commands = {
+  check: async () => {
+    await powerShell.startFree([process.execPath, '--version'], dirname(process.argv[1]!));
+  },
   // Every command's supervisor watches over it.
   startWatchdog: () => () => {},
   start: async (command) => ({ leader: await startSupervisor(command) }),
   listProcesses: () => new Set(),
   endProcesses: (folder, _leader, graceMs) => endProcesses(folder, graceMs),
-  isProcessOf: (_folder, pid) => isAlive(pid),
+  isProcessOf: (folder, pid) => isAlive(pid) && runs(folder).some((run) => isClaimedBy(run, pid)),
   isAgentOf: (pid, root) => {
     if (!isAlive(pid)) return false;
     const line = readCommandLine(pid);
@@ -104,6 +108,13 @@ function supervisors(folder: string, listing: ListedProcess[]): ListedProcess[] 
 
 function runs(folder: string): string[] {
   return namesIn(folder).flatMap((name) => (name.startsWith('run-') ? [join(folder, name)] : []));
+}
+
+/** Since the machine was started: process ids are used again after that. */
+function isClaimedBy(run: string, pid: number): boolean {
+  const file = join(run, 'pid');
+  const claimed = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Number.parseInt(readIfThere(file) ?? '', 10) === pid && claimed > Date.now() - uptime() * 1000;
 }
 
 /** Windows knows no signals; the programs of Git's POSIX layer do among themselves, and there a process's variables can be read. */

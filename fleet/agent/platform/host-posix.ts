@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readlinkSync, symlinkSync } from 'node:fs';
+import { readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { hasCode } from '../layout.ts';
 import type { Host } from './types.ts';
 
 const run = promisify(execFile);
@@ -24,11 +23,12 @@ export const posixHost: Host = {
       symlinkSync(holder, file);
       return true;
     } catch (error) {
-      if (hasCode(error, 'EEXIST')) return false;
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
       throw error;
     }
   },
   claimant: (file) => readlinkSync(file),
+  rename: renameSync,
   copyTree: async (from, to) => {
     const flags = process.platform === 'linux' ? ['-a', '--reflink=auto'] : ['-a'];
     try {

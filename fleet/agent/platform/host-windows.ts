@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
-import { hasCode } from '../layout.ts';
 import type { Host } from './types.ts';
 
 /** Set for every program by Windows itself, and in no list of what a step is to get. */
@@ -10,6 +9,8 @@ const needed =
   `ALLUSERSPROFILE APPDATA CommonProgramFiles CommonProgramFiles(x86) CommonProgramW6432 COMPUTERNAME ComSpec HOMEDRIVE
   HOMEPATH LOCALAPPDATA NUMBER_OF_PROCESSORS OS PATHEXT PROCESSOR_ARCHITECTURE ProgramData ProgramFiles ProgramFiles(x86) ProgramW6432
   PSModulePath PUBLIC SystemDrive SystemRoot TEMP TMP USERDOMAIN USERNAME USERPROFILE windir`.split(/\s+/);
+
+const renameMs = 2000;
 
 export const windowsHost: Host = {
   // What has no ending is a script for another system's shell, such as npm beside npm.cmd.
@@ -40,14 +41,30 @@ export const windowsHost: Host = {
       linkSync(draft, file);
       return true;
     } catch (error) {
-      if (hasCode(error, 'EEXIST')) return false;
+      if (codeOf(error) === 'EEXIST') return false;
       throw error;
     } finally {
       rmSync(draft, { force: true });
     }
   },
   claimant: (file) => readFileSync(file, 'utf8'),
+  /** Nothing is renamed in which a file is open, and a virus scanner opens what was just written. */
+  rename: (from, to) => {
+    for (const started = performance.now(); ;) {
+      try {
+        return renameSync(from, to);
+      } catch (error) {
+        const isBusy = ['EPERM', 'EACCES', 'EBUSY'].includes(codeOf(error));
+        if (!isBusy || performance.now() - started > renameMs) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      }
+    }
+  },
   copyTree: (from, to) => cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true }),
   // Node removes what is read-only here by itself.
   makeRemovable: async () => {},
 };
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}

@@ -17,6 +17,8 @@ export interface Host {
   claim(file: string, holder: string): boolean;
   /** Throws ENOENT when nobody has claimed it. */
   claimant(file: string): string;
+  /** Renames a file or a folder; what is there under the new name is replaced when it is a file. */
+  rename(from: string, to: string): void;
   /** Copies with links, modes and times; on file systems that can, without copying the data. */
   copyTree(from: string, to: string): Promise<void>;
   /** Makes everything below a folder removable. */
@@ -48,6 +50,8 @@ export interface StartedCommand {
 
 /** How the systems run commands that outlive the agent, and end them. */
 export interface Commands {
+  /** Throws `node.unsuitable` where the account may not do what follows. */
+  check(): Promise<void>;
   /** Before the first command, so that no command is ever without one. Returns what ends it. */
   startWatchdog(root: string, timing: AgentTiming): () => void;
   start(command: CommandStart): Promise<StartedCommand>;
