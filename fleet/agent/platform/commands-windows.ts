@@ -4,7 +4,7 @@ import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../../contracts/error.ts';
-import { readIfThere } from '../layout.ts';
+import { createOnce, readIfThere } from '../layout.ts';
 import { isAlive, markerName } from '../process-tree.ts';
 import { findProgram } from '../run-program.ts';
 import { namesIn } from '../set-aside.ts';
@@ -39,29 +39,31 @@ export const windowsCommands: Commands = {
 async function startSupervisor({ run, env, ...command }: CommandStart): Promise<number> {
   const sh = findProgram('sh', process.env.PATH ?? '');
   if (sh === undefined) throw new HelixError('node.unsuitable', 'there is no sh any more: install Git for Windows');
-  const start: SupervisorStart = { ...command, env, sh, agent: process.pid };
+  const start: SupervisorStart = { ...command, env, sh, path: process.env.PATH ?? '', agent: process.pid };
   writeFileSync(join(run, 'start.json'), JSON.stringify(start));
   const pid = await powerShell.startFree([process.execPath, process.argv[1]!, 'run', run], dirname(process.argv[1]!));
-  const until = performance.now() + startTimeoutMs;
-  // Its file has its content a moment after its name.
-  while (!readIfThere(join(run, 'pid'))?.endsWith('\n')) {
-    if (!isAlive(pid) || performance.now() > until)
+  const file = join(run, 'pid');
+  for (const until = performance.now() + startTimeoutMs; ; await sleep(10)) {
+    const isOver = !isAlive(pid) || performance.now() > until;
+    // It has its content a moment after its name.
+    if (readIfThere(file)?.endsWith('\n')) return pid;
+    // So that it does not begin after all.
+    if (isOver && (createOnce(file, 'void\n') || !isAlive(pid)))
       throw new HelixError('node.unsuitable', `what runs commands did not start (process ${pid}, ${process.execPath})`);
-    await sleep(10);
   }
-  return pid;
 }
 
 /**
  * Node cannot ask Windows what belongs together, so three things are put together: the shell of each run, by its file; what runs in the POSIX layer
- * of Git for Windows with the execution's marker, whose parents are not what Windows says; and everything that came from one of these. What is found once stays known, since ending a parent hides its children.
+ * of Git for Windows with the execution's marker, whose parents are not what Windows says; and everything that came from one of these. What is
+ * found once stays known, since ending a parent hides its children.
  */
 async function endProcesses(folder: string, graceMs: number): Promise<void> {
   const started = performance.now();
   const seen = new Map<number, KnownProcess>();
-  let asked = false;
+  let isTold = false;
   for (let pause = 10; ; pause = Math.min(pause * 2, 250)) {
-    const [listing, posix] = await Promise.all([powerShell.listProcesses(), signalPosix(folder, asked ? '' : 'TERM')]);
+    const [listing, posix] = await Promise.all([powerShell.listProcesses(), posixProcesses(folder)]);
     const found = processesFrom([...shells(folder), ...posix, ...seen.values()], listing);
     const waiting = supervisors(folder, listing);
     if (found.length === 0 && waiting.length === 0) return;
@@ -69,7 +71,9 @@ async function endProcesses(folder: string, graceMs: number): Promise<void> {
     const elapsed = performance.now() - started;
     if (elapsed > graceMs) end(found);
     if (elapsed > graceMs + supervisorMs) end(waiting);
-    asked = true;
+    // Not before all are known.
+    if (!isTold) await posixProcesses(folder, 'TERM');
+    isTold = true;
     await sleep(pause);
   }
 }
@@ -127,15 +131,17 @@ for file in $(grep -lsF "${markerName}=$HELIX_FOLDER" /proc/[0-9]*/environ); do
   [ -z "$HELIX_SIGNAL" ] || kill -s "$HELIX_SIGNAL" "$one"
 done`;
 
-/** Signals those that carry the execution's marker, with a name of a signal, and says which they are. */
-function signalPosix(folder: string, signal: string): Promise<KnownProcess[]> {
+/** Those that carry the execution's marker; they are sent the signal, if any. */
+function posixProcesses(folder: string, signal = ''): Promise<KnownProcess[]> {
   const sh = findProgram('sh', process.env.PATH ?? '');
   if (sh === undefined) return Promise.resolve([]);
   const env = { ...process.env, HELIX_FOLDER: folder, HELIX_SIGNAL: signal };
   return new Promise((resolve) => {
-    execFile(sh, ['-c', posixScript], { env, timeout: 10_000, windowsHide: true }, (_error, output) => {
+    const child = execFile(sh, { env, timeout: 10_000, windowsHide: true }, (_error, output) => {
       const pids = output.split(/\s+/).map(Number);
       resolve(pids.filter((pid) => pid > 1).map((pid) => ({ pid, from: 0, at: Date.now() })));
     });
+    // By its input: it takes the quotes of a command line otherwise than Node gives them.
+    child.stdin?.on('error', () => {}).end(posixScript);
   });
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
+import { isAlive } from '../process-tree.ts';
 import type { Host } from './types.ts';
 
 /** Set for every program by Windows itself, and in no list of what a step is to get. */
@@ -23,6 +24,8 @@ export const windowsHost: Host = {
     return { file: process.env.ComSpec ?? 'cmd.exe', parameters: ['/d', '/s', '/c', line], verbatim: true };
   },
   endGroup: (pid) => {
+    // What an ended one has left cannot be found by it.
+    if (!isAlive(pid)) return;
     spawn('taskkill', ['/T', '/F', '/PID', String(pid)], { stdio: 'ignore', windowsHide: true }).on('error', () => {});
   },
   variables: () =>

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createOnce, readIfThere } from '../layout.ts';
@@ -10,6 +10,8 @@ import { type AgentTiming, watchdogLimits } from '../timing.ts';
 export interface SupervisorStart {
   /** The program that understands the command. */
   sh: string;
+  /** Where the supervisor itself finds programs. */
+  path: string;
   shell: string;
   cwd: string;
   env: Record<string, string>;
@@ -34,11 +36,12 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   const file = join(run, 'start.json');
   const start = JSON.parse(readFileSync(file, 'utf8')) as SupervisorStart;
   rmSync(file, { force: true });
+  process.env.PATH = start.path;
   const limits = watchdogLimits(start.timing, start.timeoutMs, start.logLimitBytes);
   if (!createOnce(join(run, 'pid'), `${process.pid} ${limits.join(' ')}\n`)) return 125;
   const end = (): Promise<void> => endProcesses(dirname(run), process.pid, start.timing.graceSeconds * 1000);
   const before = Date.now();
-  const { ended, leader } = runCommand(start);
+  const { ended, leader } = runCommand(run, start);
   if (leader !== undefined) createOnce(join(run, 'child'), `${leader} ${before} ${Date.now()}\n`);
   const watching = watch(run, start, limits, end);
   createOnce(join(run, 'exit'), `${await ended}\n`);
@@ -48,14 +51,25 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   return 0;
 }
 
-function runCommand({ sh, shell, cwd, env, heading, log }: SupervisorStart): {
+function runCommand(
+  run: string,
+  { sh, shell, cwd, env, heading, log }: SupervisorStart,
+): {
   leader: number | undefined;
   ended: Promise<number>;
 } {
   const output = openSync(log, 'a');
   try {
     if (heading !== '') writeSync(output, `${heading}\n`);
-    const child = spawn(sh, ['-c', shell], { cwd, env, stdio: ['ignore', output, output], windowsHide: true });
+    // In a file, since the shell takes the quotes of a command line otherwise than Node gives them.
+    const script = join(run, 'command');
+    writeFileSync(script, shell);
+    const child = spawn(sh, [script.replaceAll('\\', '/')], {
+      cwd,
+      env,
+      stdio: ['ignore', output, output],
+      windowsHide: true,
+    });
     const ended = new Promise<number>((resolve) => {
       child.once('error', (error) => {
         appendFileSync(log, `helix: ${error.message}\n`);

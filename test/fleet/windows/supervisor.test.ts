@@ -33,6 +33,7 @@ async function supervise(
     const log = join(folder, 'log');
     const start: SupervisorStart = {
       sh: '/bin/sh',
+      path: process.env.PATH!,
       shell,
       cwd: folder,
       env: { PATH: process.env.PATH!, HELIX_EXECUTION: folder, SECRET: 'told by file' },
