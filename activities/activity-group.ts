@@ -1,6 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { toFailure } from './errors.ts';
+import { Heartbeats } from './heartbeats.ts';
 
+const heartbeats = new Heartbeats();
 const details = new WeakMap<Context, () => unknown>();
 
 /** What the running activity leaves behind with its heartbeats for its next attempt. */
@@ -9,21 +11,21 @@ export function heartbeatWith(current: () => unknown): void {
 }
 
 /**
- * Wraps every activity of a group: while it runs it tells the server twice a second that it is alive, so that the death of its process
- * is noticed soon and a cancellation arrives, and what it throws becomes a Temporal failure.
+ * Wraps every activity of a group: while it runs it tells the server that it is alive, so that the death of its process is noticed soon and a
+ * cancellation arrives, and what it throws becomes a Temporal failure.
  */
 export function activityGroup<T extends Record<string, (...args: never[]) => Promise<unknown>>>(activities: T): T {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
     name,
     async (...args: never[]) => {
       const context = Context.current();
-      const beat = setInterval(() => context.heartbeat(details.get(context)?.()), 500);
+      const stop = heartbeats.keep(context, () => details.get(context)?.());
       try {
         return await activity(...args);
       } catch (error) {
         throw toFailure(error, context.info.attempt);
       } finally {
-        clearInterval(beat);
+        stop();
       }
     },
   ]);

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { NodeFacts } from '../contracts/node.ts';
 import type { ProjectId, SnapshotId } from '../contracts/snapshot.ts';
-import { exportPack, importPack } from '../snapshots/transport.ts';
+import { exportPack, importPack, lackingOf, presentOf } from '../snapshots/transport.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { ExecuteEvent, ExecuteRequest, FetchRequest, PackOffer } from './agent/protocol.ts';
 import { DETACH, type ExecuteOptions, type ExecutionOutcome, type FleetNode } from './fleet-node.ts';
@@ -149,7 +149,7 @@ export class AgentNode implements FleetNode {
   }
 
   async #sendPack(channel: RpcChannel, store: SnapshotStore, ids: SnapshotId[], offered: SnapshotId[]): Promise<void> {
-    const known = await filterKnown(store, offered);
+    const known = await presentOf(store, offered);
     channel.event({ ids, known } satisfies PackOffer);
     const sink = new Writable({
       write: (chunk: Buffer, _encoding, done) => void channel.send(chunk).then(() => done(), done),
@@ -168,12 +168,15 @@ export class AgentNode implements FleetNode {
   ): Promise<void> {
     const made = { snapshot: outcome.snapshot, ...(outcome.outputs ? { outputs: outcome.outputs } : {}) };
     const news = Object.entries(made).filter(([, id]) => !known.includes(id));
-    const missing = await filterKnown(store, news.map(([, id]) => id), false); // prettier-ignore
+    const missing = await lackingOf(
+      store,
+      news.map(([, id]) => id),
+    );
     if (missing.length > 0) {
       const request: FetchRequest = {
         project,
         ids: missing,
-        known: await filterKnown(store, known),
+        known: await presentOf(store, known),
         ...(this.#options.sharesStores ? { sharedStore: store.dir } : {}),
       };
       await this.#options.link.use(async (connection) => {
@@ -212,9 +215,4 @@ function detachSignal(signal: AbortSignal): AbortSignal {
   if (signal.aborted) forward();
   else signal.addEventListener('abort', forward, { once: true });
   return detached.signal;
-}
-
-async function filterKnown(store: SnapshotStore, ids: SnapshotId[], known = true): Promise<SnapshotId[]> {
-  const there = await Promise.all(ids.map((id) => store.has(id)));
-  return ids.filter((_, index) => there[index] === known);
 }

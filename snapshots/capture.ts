@@ -41,7 +41,9 @@ export async function captureWorkspace(checkout: Checkout, options: CaptureOptio
   await begin();
   const stored = await storeChanges(tree, found, how);
   const root = await editTree({ gitDir: store.dir }, helixFolder(store.dir), stored.root, hidden);
-  const id = await wrapSnapshot(store.dir, { root, emptyFolders: withKept(stored.emptyFolders) });
+  const contents = { root, emptyFolders: withKept(stored.emptyFolders) };
+  const id = await wrapSnapshot(store.dir, contents);
+  if (base !== null && store.isKnownWhole(base)) store.noteWhole(id, contents);
   await record.save({ base: id });
   return id;
 

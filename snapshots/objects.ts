@@ -5,6 +5,7 @@ import { deflateSync } from 'node:zlib';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { git } from './git.ts';
+import { decodePath, splitRecords } from './paths.ts';
 import type { GitOptions } from './git.ts';
 
 /** What a snapshot consists of: the plain tree, and what git trees cannot hold. */
@@ -161,4 +162,24 @@ export async function readObjects(place: Place, names: string[]): Promise<(Store
     at += body.length + 1;
     return { object: match[1]!, type: match[2]!, body };
   });
+}
+
+/** An entry that differs between two trees; modes are `000000` where there is none. */
+export interface TreeChange {
+  path: string;
+  oldMode: string;
+  mode: string;
+  object: string;
+}
+
+/** What differs between two trees, folders included. */
+export async function listChanges(place: Place, from: string, to: string, signal?: AbortSignal): Promise<TreeChange[]> {
+  const args = ['diff-tree', '-r', '-t', '-z', '--raw', '--no-renames', '--no-abbrev', from, to];
+  const records = splitRecords(await git(args, { ...place, signal }));
+  const changes: TreeChange[] = [];
+  for (let at = 0; at + 1 < records.length; at += 2) {
+    const [oldMode, mode, , object] = records[at]!.toString('latin1', 1).split(' ');
+    changes.push({ path: decodePath(records[at + 1]!), oldMode: oldMode!, mode: mode!, object: object! });
+  }
+  return changes;
 }

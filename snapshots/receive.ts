@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
 import { git, gitReason, gitResult } from './git.ts';
-import { isSafePath } from './objects.ts';
+import { emptyTree, isSafePath, listChanges } from './objects.ts';
 import type { Place } from './objects.ts';
-import { decodePath, splitRecords } from './paths.ts';
 
 // Up to this many objects are stored one by one: a pack for every step would slow down every later look-up.
 const looseLimit = 100;
@@ -93,17 +92,24 @@ async function knownLeniency(place: Place): Promise<string> {
 const emptyPackHead = Buffer.from('5041434b0000000200000000', 'hex');
 const emptyPack = Buffer.concat([emptyPackHead, createHash('sha1').update(emptyPackHead).digest()]);
 
+/** What was checked before: a tree or snapshot, and the tree of files in it. */
+export interface CheckedTree {
+  top: string;
+  root: string;
+}
+
 /**
  * Checks that all of `top` is there, and that the tree `root` in it has only files, symlinks and folders with names that stay in a
- * workspace. Throws HelixError `snapshot.corrupt`.
+ * workspace; what `base` has too is not looked at again. Throws HelixError `snapshot.corrupt`.
  */
-export async function checkTree(place: Place, top: string, root: string): Promise<void> {
-  const walk = await gitResult(['rev-list', '--objects', '--quiet', top], place);
+export async function checkTree(place: Place, top: string, root: string, base?: CheckedTree): Promise<void> {
+  const [walk, changes] = await Promise.all([
+    gitResult(['rev-list', '--objects', '--quiet', top, ...(base ? [`^${base.top}`] : [])], place),
+    listChanges(place, base?.root ?? emptyTree, root),
+  ]);
   if (walk.exitCode !== 0) throw refused(top, gitReason(walk.stderr));
-  for (const record of splitRecords(await git(['ls-tree', '-r', '-t', '-z', '--full-tree', root], place))) {
-    const tab = record.indexOf(0x09);
-    const mode = record.toString('latin1', 0, 6);
-    const path = decodePath(record.subarray(tab + 1));
+  for (const { mode, path } of changes) {
+    if (mode === '000000') continue;
     if (mode === '160000') throw refused(top, `${path} is a link to a commit of another repository`);
     if (!['040000', '100644', '100755', '120000'].includes(mode)) throw refused(top, `${path} has the mode ${mode}`);
     if (!isSafePath(path)) throw refused(top, `${JSON.stringify(path)} is a path no workspace may have`);

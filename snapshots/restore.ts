@@ -14,7 +14,7 @@ import type { Scan } from './scan.ts';
 import { withoutPaths } from './tree-names.ts';
 import { refuseForWindows } from './windows-names.ts';
 import type { TreeNames } from './tree-names.ts';
-import type { Checkout } from './workspace-state.ts';
+import type { Checkout, WorkspaceState } from './workspace-state.ts';
 
 export interface RestoreOptions {
   inputs?: SnapshotId[];
@@ -78,10 +78,11 @@ async function bringTo(checkout: Checkout, id: SnapshotId, options: RestoreOptio
   if (state.pending) await checkOut(checkout, state.pending, layers, signal);
   await record.save({ base: null, pending: filtered.root });
   await removePaths(dir, [...state.laid, ...state.declared], layers);
-  await removeUntracked(checkout, layers, signal);
+  const before = await removeUntracked(checkout, layers, signal);
   await checkOut(checkout, filtered.root, layers, signal);
-  // Again, since the snapshot's own .gitignore files decide what stays.
-  const found = await removeUntracked(checkout, layers, signal);
+  // Again where the snapshot's own .gitignore files may decide otherwise on what stays.
+  const isSettled = hasOnlyChanges(before) && (await ignoresAlike(checkout, state, target, before, signal));
+  const found = isSettled ? before : await removeUntracked(checkout, layers, signal);
   await settleFolders(checkout, target, found);
   // Sources first, outputs after: a build tool must find its outputs younger. Known before they are laid, in case of a crash.
   await record.save({ laid: overlayRoots(overlay, names), declared: [] });
@@ -107,6 +108,33 @@ async function isRestored(checkout: Checkout, target: Target, signal?: AbortSign
     return false;
   await settleFolders(checkout, target, found);
   return true;
+}
+
+/** Whether there was nothing that is in no snapshot. */
+function hasOnlyChanges({ untracked, nested, replaced }: Scan): boolean {
+  return untracked.length + nested.length + replaced.length === 0;
+}
+
+/** Whether the work tree had all .gitignore files that the target has, and no others; `found` is how it differed from the base. */
+async function ignoresAlike(
+  checkout: Checkout,
+  { base, exclude }: WorkspaceState,
+  target: Target,
+  { modified, deleted }: Scan,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (base === null || !isSameList(exclude, target.exclude)) return false;
+  if ([...modified, ...deleted].some(isIgnoreFile)) return false;
+  const contents = await checkout.store.contents(base).catch(() => undefined);
+  if (!contents) return false;
+  const former = await checkout.names.of(contents.root, signal);
+  const list = ({ files }: TreeNames): string[] =>
+    [...files.values()].flatMap(({ path, mode, object }) => (isIgnoreFile(path) ? [`${path} ${mode} ${object}`] : []));
+  return isSameList(list(former).sort(), list(target.names).sort());
+}
+
+function isIgnoreFile(path: string): boolean {
+  return path === '.gitignore' || path.endsWith('/.gitignore');
 }
 
 async function checkOut(checkout: Checkout, root: string, layers: PathSet, signal?: AbortSignal): Promise<void> {

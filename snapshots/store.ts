@@ -23,6 +23,10 @@ export interface SnapshotStore {
   readonly dir: string;
   /** Whether the snapshot is here with all that belongs to it. */
   has(id: SnapshotId): Promise<boolean>;
+  /** Whether it is known without a look that the snapshot is here with all that belongs to it. */
+  isKnownWhole(id: SnapshotId): boolean;
+  /** Remembers that it is, and what its wrapping says, because all of it was just stored or checked. */
+  noteWhole(id: SnapshotId, contents: SnapshotContents): void;
   /** Reads and hashes every object of the snapshot. Throws HelixError `snapshot.not-found` or `snapshot.corrupt`. */
   verify(id: SnapshotId): Promise<void>;
   /** Protects the snapshot from garbage collection under `refs/helix/<ref>`, moving the ref when it exists. */
@@ -63,25 +67,34 @@ class GitSnapshotStore implements SnapshotStore {
   readonly dir: string;
   // Objects never change, so what was read once stays true.
   readonly #contents = new Map<SnapshotId, SnapshotContents>();
-  readonly #complete = new Set<SnapshotId>();
+  readonly #whole = new Set<SnapshotId>();
 
   constructor(dir: string) {
     this.dir = dir;
   }
 
   async has(id: SnapshotId): Promise<boolean> {
-    if (this.#complete.has(id)) return true;
+    if (this.#whole.has(id)) return true;
     if (!objectIdPattern.test(id)) return false;
     const walk = await gitResult(['rev-list', '--objects', '--quiet', id], { gitDir: this.dir });
     if (walk.exitCode !== 0) return false;
     // Any complete tree passes the walk, a snapshot or not.
     const contents = await this.contents(id).catch(() => undefined);
-    if (contents) this.#complete.add(id);
+    if (contents) this.#whole.add(id);
     return contents !== undefined;
   }
 
+  isKnownWhole(id: SnapshotId): boolean {
+    return this.#whole.has(id);
+  }
+
+  noteWhole(id: SnapshotId, contents: SnapshotContents): void {
+    this.#whole.add(id);
+    this.#remember(id, contents);
+  }
+
   async verify(id: SnapshotId): Promise<void> {
-    this.#complete.delete(id);
+    this.#whole.delete(id);
     await unwrapSnapshot({ gitDir: this.dir }, id).catch((error: unknown) => {
       throw error instanceof GitError ? corrupt(id, this.dir, gitReason(error.stderr), error) : error;
     });
@@ -94,7 +107,7 @@ class GitSnapshotStore implements SnapshotStore {
       .map((line) => line.slice(0, 40));
     // In portions, so that a large workspace need not fit into memory.
     for (let at = 0; at < ids.length; at += 500) await this.#verifyObjects(id, ids.slice(at, at + 500));
-    this.#complete.add(id);
+    this.#whole.add(id);
   }
 
   async #verifyObjects(id: SnapshotId, ids: string[]): Promise<void> {
@@ -121,9 +134,13 @@ class GitSnapshotStore implements SnapshotStore {
     const known = this.#contents.get(id);
     if (known) return known;
     const contents = await unwrapSnapshot({ gitDir: this.dir }, id);
+    this.#remember(id, contents);
+    return contents;
+  }
+
+  #remember(id: SnapshotId, contents: SnapshotContents): void {
     if (this.#contents.size >= rememberedContents) this.#contents.delete(this.#contents.keys().next().value!);
     this.#contents.set(id, contents);
-    return contents;
   }
 
   async list(id: SnapshotId): Promise<SnapshotFile[]> {

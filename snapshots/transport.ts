@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { GitError, gitReason, gitResult } from './git.ts';
-import { unwrapSnapshot } from './objects.ts';
-import { adoptObjects, checkTree, receivePack, withQuarantine } from './receive.ts';
+import { type SnapshotContents, unwrapSnapshot } from './objects.ts';
+import { adoptObjects, type CheckedTree, checkTree, receivePack, withQuarantine } from './receive.ts';
 import type { SnapshotStore } from './store.ts';
 
 /**
@@ -31,8 +31,7 @@ async function writePack(
   signal?: AbortSignal,
 ): Promise<void> {
   for (const id of ids) await store.contents(id);
-  const lacking = new Set(await lackingOf(store, known));
-  const revisions = [...ids, ...known.filter((id) => !lacking.has(id)).map((id) => `^${id}`)];
+  const revisions = [...ids, ...(await presentOf(store, known)).map((id) => `^${id}`)];
   const args = ['pack-objects', '--revs', '--thin', '--stdout', '-q', '--delta-base-offset'];
   const input = revisions.map((line) => `${line}\n`).join('');
   const { exitCode, stderr } = await gitResult(args, { gitDir: store.dir, input, output: stream, signal });
@@ -58,11 +57,17 @@ export async function importPack(
 ): Promise<void> {
   // It may fail before it is read; reading gives the error then.
   stream.on('error', () => undefined);
+  const received = new Map<SnapshotId, SnapshotContents>();
   await withQuarantine(store.dir, async (objectDir) => {
     const place = { gitDir: store.dir, objectDir, alternates: [join(store.dir, 'objects')], signal: options.signal };
     try {
       await receivePack(place, stream);
-      for (const id of ids) await checkTree(place, id, (await unwrapSnapshot(place, id)).root);
+      const base = await wholeOneOf(store, known);
+      for (const id of ids) {
+        const contents = await unwrapSnapshot(place, id);
+        await checkTree(place, id, contents.root, base);
+        received.set(id, contents);
+      }
     } catch (error) {
       const lacking = await lackingOf(store, known);
       if (lacking.length > 0) {
@@ -83,9 +88,24 @@ export async function importPack(
     }
     await adoptObjects(objectDir, join(store.dir, 'objects'));
   });
+  for (const [id, contents] of received) store.noteWhole(id, contents);
 }
 
-async function lackingOf(store: SnapshotStore, ids: SnapshotId[]): Promise<SnapshotId[]> {
+/** What need not be looked at again: one of the snapshots that the store has with all that belongs to them. */
+async function wholeOneOf(store: SnapshotStore, ids: SnapshotId[]): Promise<CheckedTree | undefined> {
+  const top = ids.find((id) => store.isKnownWhole(id)) ?? ids[0];
+  if (top === undefined || !(await store.has(top))) return undefined;
+  return { top, root: (await store.contents(top)).root };
+}
+
+/** Those that the store has, as far as that is needed to leave them out of a pack: not all that belongs to them has to be there. */
+export async function presentOf(store: SnapshotStore, ids: SnapshotId[]): Promise<SnapshotId[]> {
+  const contents = await Promise.all(ids.map((id) => store.contents(id).catch(() => undefined)));
+  return ids.filter((_, index) => contents[index]);
+}
+
+/** Those that the store has not, or not whole. */
+export async function lackingOf(store: SnapshotStore, ids: SnapshotId[]): Promise<SnapshotId[]> {
   const present = await Promise.all(ids.map((id) => store.has(id)));
   return ids.filter((_, index) => !present[index]);
 }

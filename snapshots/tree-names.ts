@@ -1,7 +1,7 @@
 import { git } from './git.ts';
 import { setEntries, writeTree } from './git-index.ts';
 import type { IndexEntry } from './git-index.ts';
-import type { Place } from './objects.ts';
+import { listChanges, type Place } from './objects.ts';
 import { decodePath, splitRecords } from './paths.ts';
 import type { PathSet } from './paths.ts';
 import { withScratchFolder } from './repository-files.ts';
@@ -70,10 +70,32 @@ export class TreeNamesCache {
   }
 
   async of(root: string, signal?: AbortSignal): Promise<TreeNames> {
-    const names = this.#known.get(root) ?? (await readTreeNames({ gitDir: this.#gitDir }, root, signal));
+    const names = this.#known.get(root) ?? (await this.#read(root, signal));
     this.#known.delete(root);
     this.#known.set(root, names);
     if (this.#known.size > 4) this.#known.delete(this.#known.keys().next().value!);
     return names;
   }
+
+  /** From the tree used last, which most trees are much alike. */
+  async #read(root: string, signal?: AbortSignal): Promise<TreeNames> {
+    const place = { gitDir: this.#gitDir };
+    const last = [...this.#known].at(-1);
+    if (!last) return await readTreeNames(place, root, signal);
+    const [lastRoot, { folders, files }] = last;
+    const names: TreeNames = { folders: new Set(folders), files: new Map(files) };
+    const changes = await listChanges(place, lastRoot, root, signal);
+    for (const { path, oldMode } of changes) (isTree(oldMode) ? names.folders : names.files).delete(path);
+    for (const { path, mode, object } of changes) {
+      if (isTree(mode)) names.folders.add(path);
+      else if (mode !== noMode) names.files.set(path, { mode, object, path });
+    }
+    return names;
+  }
+}
+
+const noMode = '000000';
+
+function isTree(mode: string): boolean {
+  return mode === '040000';
 }

@@ -32,7 +32,7 @@ export interface FleetController extends Controller {
  */
 export async function withFleetController<T>(count: number, use: (fleet: FleetController) => Promise<T>): Promise<T> {
   return await withTempDir(async (dir) => {
-    const path = `${pathWith(dir, [...systemPrograms, 'git', 'true', 'stat', 'date'])}:${dirname(process.execPath)}`;
+    const path = `${pathWith(dir, [...systemPrograms, 'git', 'true', 'stat', 'date', 'perl'])}:${dirname(process.execPath)}`;
     const machines = Array.from({ length: count }, (_, index) => ({
       path,
       address: `127.1.${index >> 7}.${(index & 127) + 1}`,

@@ -9,7 +9,7 @@ import { nodeName, parseTarget } from './parse-target.ts';
 import { expandHome, expandTokens, SshConfigFile } from './ssh-config.ts';
 
 /** Settings that would lead to another host than the import says, or that it cannot follow. */
-const notFollowed = ['hostkeyalias', 'certificatefile', 'pkcs11provider', 'bindaddress', 'proxyusefdpass'];
+const notFollowed = ['hostkeyalias', 'pkcs11provider', 'bindaddress', 'proxyusefdpass'];
 const mostJumps = 8;
 
 /**
@@ -52,6 +52,11 @@ function resolveHost(config: SshConfigFile, name: string, notices: string[] = []
   const keyFile = keys.find((key) => existsSync(key));
   if (keys.length > 0 && !keyFile) {
     notices.push(`${name}: ${keys.join(', ')} is not there; the SSH agent and your default keys are tried`);
+  }
+  const certificate = first.get('certificatefile');
+  if (certificate !== undefined && certificate !== 'none' && expand(certificate) !== `${keyFile}-cert.pub`) {
+    const place = keyFile ? `${keyFile}-cert.pub` : 'KEY-cert.pub beside its key file';
+    notices.push(`${name}: certificatefile is not followed; a certificate is looked for as ${place}`);
   }
   for (const setting of notFollowed) if (first.has(setting)) notices.push(`${name}: ${setting} is not followed`);
   // Several may be named; the first is where OpenSSH writes to.

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../contracts/error.ts';
 import type { StepEnd } from '../../contracts/step.ts';
 import { createOnce, hasCode, readIfThere } from './layout.ts';
+import { Pace } from './pace.ts';
 import { commands } from './platform/commands.ts';
+import type { PidMark } from './process-tree.ts';
 import type { AgentTiming } from './timing.ts';
 
 /** Why a run was ended by the node. */
@@ -48,7 +50,7 @@ export class CommandRun {
   #stopping: Promise<void> | undefined;
   #leader: number | undefined;
   #stopAtStart: StopReason | undefined;
-  #before: ReadonlySet<string> | undefined;
+  #since: PidMark | undefined;
 
   constructor(options: CommandRunOptions) {
     this.#options = options;
@@ -61,17 +63,17 @@ export class CommandRun {
     const child = adopted ? undefined : await this.#start();
     const exit = child ? this.#watchChild(child) : this.#watchAdopted();
     if (this.#stopAtStart) void this.stop(this.#stopAtStart);
-    const limits = setInterval(() => this.#enforceLogLimit(), pollMs);
+    const stopWatching = this.#watchLogLimit();
     const timeLimit = setTimeout(() => void this.stop('timeout'), Math.max(0, this.#remainingMs(adopted)));
     try {
       const result = await exit;
       const end = result.lost ? this.#decide('lease-expired') : (this.#readEnd() ?? 'exited');
       await this.#stopping;
-      await this.#endLeftovers(result.durationMs);
+      await this.#endLeftovers();
       await this.#closeLog(end);
       return { end, exitCode: end === 'exited' ? result.code : null, durationMs: Math.round(result.durationMs) };
     } finally {
-      clearInterval(limits);
+      stopWatching();
       clearTimeout(timeLimit);
     }
   }
@@ -127,7 +129,7 @@ export class CommandRun {
   /** Undefined where the command is nobody's child. */
   async #start(): Promise<ChildProcess | undefined> {
     const { folder: _folder, name: _name, ...command } = this.#options;
-    this.#before = commands.listProcesses();
+    this.#since = commands.markPids();
     try {
       const { leader, child } = await commands.start({ ...command, run: this.#folder, log: this.#log });
       this.#leader = leader;
@@ -185,16 +187,24 @@ export class CommandRun {
     return Math.min(remaining, 2 ** 31 - 1);
   }
 
-  #enforceLogLimit(): void {
-    if (statSync(this.#log).size > this.#options.logLimitBytes) void this.stop('log-limit');
+  #watchLogLimit(): () => void {
+    const pace = new Pace();
+    let timer: NodeJS.Timeout;
+    let before = 0;
+    const look = (): void => {
+      const { size } = statSync(this.#log);
+      if (size > this.#options.logLimitBytes) void this.stop('log-limit');
+      timer = setTimeout(look, pace.next(size > before));
+      before = size;
+    };
+    look();
+    return () => clearTimeout(timer);
   }
 
   /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */
-  async #endLeftovers(durationMs: number): Promise<void> {
+  async #endLeftovers(): Promise<void> {
     const { folder, timing } = this.#options;
-    // Within seconds no process id comes round again, so only new ones need a look; that matters for the shortest steps.
-    const before = durationMs < 5000 ? this.#before : undefined;
-    await commands.endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, before);
+    await commands.endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, this.#since);
   }
 
   /** Cuts the log at its limit and says why the node ended the command. May be done twice with the same result. */

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RpcChannel } from '../wire/channel.ts';
+import { Pace } from './pace.ts';
 
-const pollMs = 25;
 const chunkBytes = 256 * 1024;
 
 /**
@@ -19,12 +19,13 @@ export async function sendLog(
   // Without waiting for a thread: what is read is in memory already, and a short step would wait three times.
   const log = openSync(file, 'r');
   const buffer = Buffer.allocUnsafe(chunkBytes);
+  const pace = new Pace();
   const settled = ended.promise.then(
     () => {},
     () => {},
   );
   try {
-    for (let position = offset; !channel.signal.aborted;) {
+    for (let position = offset, hasGrown = false; !channel.signal.aborted;) {
       // Looked at before reading, so that what was written before the end is read after it.
       const last = ended.done;
       const wanted = last ? chunkBytes : Math.min(chunkBytes, limit - position);
@@ -32,8 +33,12 @@ export async function sendLog(
       if (bytesRead > 0) {
         await channel.send(Buffer.from(buffer.subarray(0, bytesRead)));
         position += bytesRead;
+        hasGrown = true;
       } else if (last) return;
-      else await Promise.race([sleep(pollMs), settled]);
+      else {
+        await Promise.race([sleep(pace.next(hasGrown)), settled]);
+        hasGrown = false;
+      }
     }
   } catch (error) {
     if (!channel.signal.aborted) throw error;

@@ -1,39 +1,80 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** In the environment of everything that an execution starts: its folder on the node, so that of two nodes on one machine each ends only its own. */
 export const markerName = 'HELIX_EXECUTION';
 
-/** The processes there are now, to tell later ones from them; empty where there is no /proc. */
-export function listProcesses(): Set<string> {
-  if (!hasProc()) return new Set();
-  return new Set(readdirSync('/proc').filter((name) => name.charCodeAt(0) <= 57));
+/** A moment, as far as the kernel tells it by the ids it gives to processes. */
+export interface PidMark {
+  /** The id given out last. */
+  last: number;
+  /** Processes and threads started since the machine was. */
+  started: number;
+}
+
+/** To tell later processes from earlier ones; undefined where there is no /proc. */
+export function markPids(): PidMark | undefined {
+  if (!hasProc()) return undefined;
+  return {
+    last: Number(readFileSync('/proc/loadavg', 'latin1').trim().split(' ').at(-1)),
+    started: Number(/^processes (\d+)/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1]),
+  };
+}
+
+/**
+ * Whether a process of an id may have been started between two moments: ids up to `limit` are given out in a circle, and when that may have come round
+ * to an id again, all may.
+ */
+export function startedBetween(before: PidMark, now: PidMark, limit: number): (pid: number) => boolean {
+  if (!(now.started - before.started < limit / 2)) return () => true;
+  if (now.last >= before.last) return (pid) => pid > before.last && pid <= now.last;
+  return (pid) => pid > before.last || pid <= now.last;
+}
+
+function startedSince(before: PidMark | undefined): (pid: number) => boolean {
+  const now = before && markPids();
+  if (!now) return () => true;
+  return startedBetween(before, now, Number(readFileSync('/proc/sys/kernel/pid_max', 'latin1')));
 }
 
 /**
  * The living processes that carry the execution's marker in their environment: the command, its children, and those that left its
- * process group and session. Without /proc, only the group's leader can be found.
+ * process group and session; `since` spares those that were there before. Without /proc, only the group's leader can be found.
  */
-export function markedProcesses(
-  folder: string,
-  leader: number | undefined,
-  before: ReadonlySet<string> = new Set(),
-): number[] {
+export function markedProcesses(folder: string, leader: number | undefined, since?: PidMark): number[] {
   if (!hasProc()) return leader !== undefined && isAlive(leader) ? [leader] : [];
   const marker = Buffer.from(`${markerName}=${folder}\0`);
+  const mayBeLater = startedSince(since);
   const found: number[] = [];
-  for (const name of listProcesses()) {
-    if (before.has(name)) continue;
-    try {
-      const environment = readFileSync(`/proc/${name}/environ`);
-      const at = environment.indexOf(marker);
-      if (at === 0 || (at > 0 && environment[at - 1] === 0)) found.push(Number(name));
-    } catch {
-      // The process is gone or another user's.
-    }
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (Number.isNaN(pid) || !mayBeLater(pid)) continue;
+    if (hasVariable(name, marker)) found.push(pid);
   }
   return found;
+}
+
+/** Used again for each process: there may be thousands to look at. */
+const environment = Buffer.allocUnsafe(256 * 1024);
+
+/** Whether the environment of a process has the variable, given as `NAME=value` and a zero byte. */
+function hasVariable(pid: string, variable: Buffer): boolean {
+  let file: number | undefined;
+  try {
+    file = openSync(`/proc/${pid}/environ`, 'r');
+    let size = 0;
+    for (let read = 1; read > 0 && size < environment.length; size += read)
+      read = readSync(file, environment, size, environment.length - size, null);
+    const content = size < environment.length ? environment.subarray(0, size) : readFileSync(`/proc/${pid}/environ`);
+    const at = content.indexOf(variable);
+    return at === 0 || (at > 0 && content[at - 1] === 0);
+  } catch {
+    // The process is gone or another user's.
+    return false;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 /** Ends all processes of an execution: TERM, then KILL after the grace. Resolves when none is left. */
@@ -41,12 +82,12 @@ export async function endProcesses(
   folder: string,
   leader: number | undefined,
   graceMs: number,
-  before?: ReadonlySet<string>,
+  since?: PidMark,
 ): Promise<void> {
   const started = performance.now();
   let signal: NodeJS.Signals | undefined = 'SIGTERM';
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
-    const found = markedProcesses(folder, leader, before);
+    const found = markedProcesses(folder, leader, since);
     if (found.length === 0) return;
     if (signal === undefined && performance.now() - started > graceMs) signal = 'SIGKILL';
     if (signal) {

@@ -16,15 +16,15 @@ echo $? > "$1/exit"
 `;
 
 /**
- * Watches over the runs below a root when no agent does: `sh -c WATCHDOG sh ROOT AGENT-PID POLL-SECONDS GRACE-POLLS NAP-SECONDS`, with
- * a nap between two looks while nothing runs, since most of what an idle node costs is starting `sleep`.
+ * Watches over the runs below a root when no agent does: `sh -c WATCHDOG sh ROOT AGENT-PID POLL-SECONDS GRACE-POLLS NAP-POLLS NAP-SECONDS`. Between
+ * two looks it takes a nap of so many polls while nothing runs, or the agent is there to look itself: most of what watching costs is starting `sleep`.
  *
  * One watcher per run counts polls since the lease file last changed and since the start, and ends the run's processes with the
  * reason in `end`. It leaves when the agent is gone and nothing runs any more. On Linux a process is only ever signalled when its
  * environment carries the execution's marker, because process ids are used again after a reboot.
  */
 export const watchdogScript = `
-root=$1 agent=$2 interval=$3 grace=$4 nap=$5
+root=$1 agent=$2 interval=$3 grace=$4 polls=$5 nap=$6
 
 marked() {
   [ -d /proc/self ] || { kill -0 "$pid" && echo "$pid"; return; }
@@ -60,10 +60,11 @@ watch() {
   age=0 still=0 last=
   while [ ! -s "$run/exit" ]; do
     alive || { [ -s "$run/exit" ] || (set -C; echo lost > "$run/exit"); return; }
-    sleep "$interval"
-    age=$((age+1)) beat= reason= decided=
+    if [ "$age" -gt 0 ] && [ $((still+polls)) -lt "$lease" ] && [ $((age+polls)) -lt "$timeout" ] && kill -0 "$agent"
+    then sleep "$nap"; passed=$polls; else sleep "$interval"; passed=1; fi
+    age=$((age+passed)) beat= reason= decided=
     read -r beat < "$folder/lease"
-    if [ "$beat" = "$last" ]; then still=$((still+1)); else still=0 last=$beat; fi
+    if [ "$beat" = "$last" ]; then still=$((still+passed)); else still=0 last=$beat; fi
     [ "$still" -lt "$lease" ] || reason=lease-expired
     [ "$age" -lt "$timeout" ] || reason=timeout
     [ -z "$(find "$folder/log" -size "+$limit")" ] || reason=log-limit

@@ -1,9 +1,14 @@
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import type { SshAddress, SshTarget } from '../../contracts/node.ts';
-import { authenticationMethods, certificateHint } from './authentication.ts';
-import { fingerprint, planHostKey, type HostKeyTrust } from './host-key.ts';
+import { findCredentials, type Credentials } from './authentication.ts';
+import { allowCertificates } from './certified-key.ts';
+import { fingerprint } from './fingerprint.ts';
+import { HungUp, scanHostCertificate } from './host-key-scan.ts';
+import { openForward, type Through } from './forward.ts';
+import { planHostKey, type HostKeyPlan, type HostKeyTrust } from './host-key.ts';
 
 export interface SshConnection {
   client: Client;
@@ -40,12 +45,6 @@ export async function connectSsh(target: SshTarget, trust: HostKeyTrust): Promis
   }
 }
 
-/** A connected host on the way. */
-interface Through {
-  client: Client;
-  name: string;
-}
-
 interface Hop {
   client: Client;
   hostKey: string;
@@ -56,12 +55,16 @@ function describe({ user, host, port }: SshAddress): string {
 }
 
 async function connectHop(target: SshAddress, trust: HostKeyTrust, name: string, through?: Through): Promise<Hop> {
-  const methods = authenticationMethods(target);
-  const { check, attempts } = planHostKey(trust, target.host, target.port);
+  const credentials = findCredentials(target);
+  const { host, port } = target;
+  const scan = async (): Promise<Buffer> =>
+    await scanHostCertificate(through ? await openForward(through, target, name) : connect({ host, port }));
+  const { check, attempts } = await planHostKey(trust, host, port, () => patiently(scan));
   let refusal: unknown;
   for (const [index, serverHostKey] of attempts.entries()) {
     try {
-      return await connectPatiently({ target, name, methods, check, serverHostKey, through });
+      const attempt = { target, name, credentials, check, serverHostKey, through };
+      return await patiently(async () => connectOnce(attempt, through && (await openForward(through, target, name))));
     } catch (error) {
       // The first refusal shows the key the server prefers; later ones only say that it has none of that type.
       if (index === 0 || !isKeyQuestion(refusal)) refusal = error;
@@ -75,52 +78,25 @@ interface Attempt {
   target: SshAddress;
   /** For messages. */
   name: string;
-  methods: ReturnType<typeof authenticationMethods>;
-  check: ReturnType<typeof planHostKey>['check'];
+  credentials: Credentials;
+  check: HostKeyPlan['check'];
   serverHostKey: string[];
   through: Through | undefined;
 }
 
-async function connectPatiently(attempt: Attempt): Promise<Hop> {
+async function patiently<T>(connectTo: () => Promise<T>): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
-      const sock = attempt.through && (await openForward(attempt.through, attempt));
-      return await connectOnce(attempt, sock);
+      return await connectTo();
     } catch (error) {
-      if (!(error instanceof Dropped) || retry >= busyRetries) throw error;
+      if (!(error instanceof Dropped || error instanceof HungUp) || retry >= busyRetries) throw error;
       await sleep(50 * 2 ** retry * (0.5 + Math.random()));
     }
   }
 }
 
-/** A connection from a host on the way to the next one. */
-function openForward({ client, name: from }: Through, { target, name }: Attempt): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    const lost = (): void => reject(new HelixError('node.unreachable', `the connection to jump host ${from} was lost`));
-    client.once('close', lost);
-    client.forwardOut('127.0.0.1', 0, target.host, target.port, (error, channel) => {
-      client.off('close', lost);
-      if (!error) return resolve(channel);
-      // SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, of which sshd says no more in words than of other failures.
-      const forbidden = (error as { reason?: unknown }).reason === 1;
-      const advice = forbidden
-        ? 'does AllowTcpForwarding of its sshd forbid it?'
-        : 'is the machine up, and the address right?';
-      reject(
-        new HelixError(
-          'node.unreachable',
-          `${name} cannot be reached from jump host ${from} (${error.message}): ${advice}`,
-          {
-            cause: error,
-          },
-        ),
-      );
-    });
-  });
-}
-
 function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise<Hop> {
-  const { target, name, methods, check, serverHostKey, through } = attempt;
+  const { target, name, credentials, check, serverHostKey, through } = attempt;
   const { host, port, user } = target;
   const client = new Client();
   return new Promise((resolve, reject) => {
@@ -129,7 +105,7 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
     const fail = (error: Error & { level?: string; code?: string }): void => {
       client.destroy();
       sock?.destroy();
-      reject(refused ?? translate(error, name, certificateHint(target)));
+      reject(refused ?? translate(error, name, credentials));
     };
     // It may report further errors while it is being destroyed, and later; without a listener each would end the process.
     client.on('error', () => {});
@@ -153,7 +129,7 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
       // The agent is asked more often; this is for what comes before it.
       keepaliveInterval: 4000,
       keepaliveCountMax: 2,
-      authHandler: [...methods],
+      authHandler: [...credentials.methods],
       algorithms: {
         serverHostKey: serverHostKey as NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']>,
       },
@@ -164,18 +140,36 @@ function connectOnce(attempt: Attempt, sock: ClientChannel | undefined): Promise
       },
     };
     client.connect(config);
+    try {
+      allowCertificates(client);
+    } catch (error) {
+      fail(error as Error);
+    }
   });
 }
 
 /** The server hung up before it said who it is. */
 class Dropped extends HelixError {}
 
-function translate(error: Error & { level?: string; code?: string }, address: string, hint: string): HelixError {
+function translate(
+  error: Error & { level?: string; code?: string },
+  address: string,
+  { refused }: Credentials,
+): HelixError {
+  if (error instanceof HelixError) return error;
   const options = { cause: error };
   if (error.level === 'client-authentication') {
+    const advice = 'add the public key to ~/.ssh/authorized_keys there, or name another user or key file';
     return new HelixError(
       'node.authentication',
-      `${address} accepted none of the keys: add the public key to ~/.ssh/authorized_keys there, or name another user or key file${hint}`,
+      [`${address} accepted none of the keys: ${advice}`, ...refused()].join('; '),
+      options,
+    );
+  }
+  if (/too many authentication failures/i.test(error.message)) {
+    return new HelixError(
+      'node.authentication',
+      [`${address} refused so many keys that it hung up (MaxAuthTries): name a key file`, ...refused()].join('; '),
       options,
     );
   }

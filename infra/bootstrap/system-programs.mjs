@@ -9,6 +9,7 @@ const needed = [
   { program: 'fish', package: 'fish' },
   { program: 'tcsh', package: 'tcsh' },
   { program: 'nft', package: 'nftables' },
+  { program: 'ip', package: 'iproute2' },
   { program: 'faketime', package: 'faketime' },
 ];
 

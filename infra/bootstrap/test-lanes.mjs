@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 /** Tests that wait for whole stacks more than they compute; they take the longest, and run in two lanes beside all the others. */
 const slowest = 'test/e2e';
@@ -19,14 +20,15 @@ export function lanesOf(args, { spec, ...settings }, root) {
 }
 
 /**
- * Runs each lane's mocha and prints as the last line how many tests passed and failed in all; a lane that did not get as far as counting is one
- * failure. The first lane's output is shown as it comes, that of the others when they have ended. Returns the exit code.
+ * Runs each lane's mocha and prints at the end what failed in any of them, and as the last line how many tests passed and failed in all; a lane that did not get as far
+ * as counting is one failure. The first lane's output is shown as it comes, that of the others when they have ended. Returns the exit code.
  */
 export async function runLanes(lanes) {
   const results = await Promise.all(lanes.map((lane, index) => runLane(lane, index === 0)));
   if (lanes.length === 1 && results[0].counted) return results[0].code;
   const sum = (pick) => results.reduce((total, result) => total + pick(result), 0);
   const skipped = sum((result) => result.skipped);
+  if (lanes.length > 1) for (const { failures } of results) process.stdout.write(failures);
   const counts = [`${sum((result) => result.passed)} passed`, `${sum((result) => result.failed)} failed`];
   process.stdout.write(`${[...counts, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ')}\n`);
   return results.find(({ code }) => code !== 0)?.code ?? 0;
@@ -34,18 +36,23 @@ export async function runLanes(lanes) {
 
 async function runLane({ start, exitCode }, isShown) {
   const child = start();
-  const held = [];
-  let tail = '';
+  const chunks = [];
   child.stdout.on('data', (chunk) => {
     if (isShown) process.stdout.write(chunk);
-    else held.push(chunk);
-    tail = (tail + chunk.toString('latin1')).slice(-2000);
+    chunks.push(chunk);
   });
   const code = await exitCode(child);
-  process.stdout.write(Buffer.concat(held));
-  const last = tail.trimEnd().split('\n').at(-1);
+  const output = Buffer.concat(chunks);
+  if (!isShown) process.stdout.write(output);
+  const text = stripVTControlCharacters(output.toString());
+  const last = text.trimEnd().split('\n').at(-1);
   const counted = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(last);
-  if (!counted) return { code: code || 1, counted: false, passed: 0, failed: 1, skipped: 0 };
+  if (!counted) {
+    const failures = `\n  A lane of tests ended with ${code} before it had counted; its last lines:\n\n${text.slice(-2000)}\n`;
+    return { code: code || 1, counted: false, passed: 0, failed: 1, skipped: 0, failures };
+  }
   const [passed, failed, skipped] = counted.slice(1).map((count) => Number(count ?? 0));
-  return { code, counted: true, passed, failed, skipped };
+  // Mocha's own list of them: it starts with their number, and the reporter's lists follow.
+  const failures = /\n {2}\d+ failing\n[^]*?(?=\n(?:Skipped|Slowest):\n|$)/.exec(text)?.[0] ?? '';
+  return { code, counted: true, passed, failed, skipped, failures };
 }

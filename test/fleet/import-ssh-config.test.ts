@@ -128,6 +128,20 @@ describe('an import from ssh_config', () => {
       },
     ));
 
+  it('says where a certificate is looked for, when it is named as lying elsewhere', () =>
+    withHome(
+      {
+        config:
+          'Host a\n  CertificateFile ~/.ssh/k-cert.pub\nHost b\n  CertificateFile ~/.ssh/b.cert\nHost *\n  IdentityFile ~/.ssh/k\n',
+        k: '',
+      },
+      (ssh) => {
+        const { notices } = importSshConfig();
+        const place = join(ssh, 'k-cert.pub');
+        assert.deepEqual(notices, [`b: certificatefile is not followed; a certificate is looked for as ${place}`]);
+      },
+    ));
+
   it('ends with a clear error where there is no file, or an endless one', () =>
     withHome({ config: 'Include config\nHost a\n' }, (ssh) => {
       assert.throws(() => importSshConfig(join(ssh, 'nowhere')), /nowhere cannot be read as an ssh_config file/);

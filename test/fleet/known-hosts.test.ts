@@ -22,9 +22,19 @@ describe('a known_hosts file', () => {
     assert.deepEqual(trusted(`a.b ssh-ed25519 ${key}`, 'axb'), []);
   });
 
-  it('has comments, empty lines and authorities, which are passed over', () => {
-    const text = `# a ssh-ed25519 ${key}\n\n@cert-authority a ssh-ed25519 ${key}\r\na ssh-ed25519 ${other}\r\n`;
+  it('has comments and empty lines, which are passed over, and unknown marks', () => {
+    const text = `# a ssh-ed25519 ${key}\n\n@else a ssh-ed25519 ${key}\r\na ssh-ed25519 ${other}\r\n`;
     assert.deepEqual(trusted(text, 'a'), ['another']);
+  });
+
+  it('keeps authorities apart, which without a port are so for every port', () => {
+    const text = `@cert-authority *.b,!c.b ssh-ed25519 ${key}\na.b ssh-ed25519 ${other}`;
+    const authorities = (host: string, port: number): string[] => lookUpHost(text, host, port).authorities.map(String);
+    assert.deepEqual(authorities('A.b', 22), ['a key']);
+    assert.deepEqual(authorities('a.b', 2222), ['a key']);
+    assert.deepEqual(authorities('c.b', 22), []);
+    assert.deepEqual(authorities('a', 22), []);
+    assert.deepEqual(trusted(text, 'a.b'), ['another']);
   });
 
   it('keeps revoked keys apart', () => {

@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { ConditionJudge } from '../../fleet/health/conditions.ts';
 import { type FleetNode, openSshNode } from '../../fleet/node.ts';
 import { type Direction, partition } from '../support/partition.ts';
+import { withMemoryLimit } from '../support/memory-limit.ts';
+import { withNetwork } from '../support/network.ts';
 import { slowProxy } from '../support/slow-proxy.ts';
 import { type Sshd, type SshdOptions, withSshd } from '../support/sshd.ts';
 import { eventually, expectNoExecutions, type Project, quickTiming, runStep, start, withProject } from './project-fixture.ts'; // prettier-ignore
 
 /** Patient enough for the faults here, with leases that outlive them. */
 const timing = { ...quickTiming, pingTimeoutMs: 1000, leaseSeconds: 20, sampleMs: 200 };
+
+/** Bytes. */
+const limit = 512 * 1024 * 1024;
 
 interface Machine extends Project {
   sshd: Sshd;
@@ -18,13 +23,13 @@ interface Machine extends Project {
 
 async function withMachine(
   use: (machine: Machine) => Promise<void>,
-  { port, ...options }: SshdOptions & { port?: (sshd: Sshd) => Promise<number> } = {},
+  { through, ...options }: SshdOptions & { through?: (sshd: Sshd) => Promise<number> } = {},
 ): Promise<void> {
   await withProject((project) =>
     withSshd(async (sshd) => {
       const node = await openSshNode({
         name: 'machine',
-        ssh: { ...sshd.target, port: (await port?.(sshd)) ?? sshd.target.port },
+        ssh: { ...sshd.target, port: (await through?.(sshd)) ?? sshd.target.port },
         hostKey: { kind: 'pinned', sha256: await sshd.hostKey() },
         cacheDir: join(project.dir, 'cache'),
         stores: project.stores,
@@ -82,9 +87,26 @@ describe('what happens to machines', function () {
       }));
   }
 
+  it('a network cable that is pulled for a while costs a step nothing', () =>
+    withNetwork((network) => withMachine((machine) => survive(machine, network.cut, network.mend), network.options)));
+
+  it('a control group that limits memory counts as the memory there is, and a step that wants more fails alone', () =>
+    withMemoryLimit(limit, (options) =>
+      withMachine(async ({ node, spec }) => {
+        assert.equal(node.facts.memory, limit);
+        const hungry = `${process.execPath} -e 'for (const all = []; ; ) all.push(Buffer.alloc(1 << 24, 1))'`;
+        const beside = start(node, await spec('sleep 3; echo done'));
+        const ended = await runStep(node, await spec(`${hungry}; echo "ended with $?"; exit 3`));
+        assert.deepEqual([ended.end, ended.exitCode], ['exited', 3]);
+        assert.match(ended.log, /ended with 137/);
+        assert.equal((await beside.outcome).exitCode, 0);
+        await node.release(beside.id);
+      }, options),
+    ));
+
   it('a machine that answers byte by byte counts as lost, and is gone on with when it is quick again', async () => {
     const proxies: Awaited<ReturnType<typeof slowProxy>>[] = [];
-    const port = async (sshd: Sshd): Promise<number> => {
+    const through = async (sshd: Sshd): Promise<number> => {
       proxies.push(await slowProxy(sshd.target.port));
       return proxies[0]!.port;
     };
@@ -99,7 +121,7 @@ describe('what happens to machines', function () {
         await machine.node.close();
         await proxy!.close();
       },
-      { port },
+      { through },
     );
   });
 

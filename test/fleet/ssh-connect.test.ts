@@ -183,30 +183,4 @@ describe('an SSH connection', function () {
         }
       }),
     ));
-
-  it('says that certificates are not supported, instead of a refusal that nobody understands', () =>
-    withTempDir(async (dir) => {
-      const ca = join(dir, 'ca');
-      const key = join(dir, 'key');
-      for (const file of [ca, key]) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
-      execFileSync('ssh-keygen', ['-q', '-s', ca, '-I', 'test', '-n', 'root', `${key}.pub`]);
-      await withSshd(
-        async (sshd) => {
-          const trust = await trusted(sshd);
-          await assert.rejects(connectSsh({ ...sshd.target, keyFile: `${key}-cert.pub` }, trust), {
-            code: 'node.authentication',
-            message: /is an OpenSSH certificate, and these are not supported: name the private key/,
-          });
-          await assert.rejects(connectSsh({ ...sshd.target, keyFile: key }, trust), {
-            code: 'node.authentication',
-            message:
-              /accepted none of the keys.*key-cert.pub was not shown, because OpenSSH certificates are not supported/,
-          });
-          await assert.rejects(connectSsh({ ...sshd.target, keyFile: `${key}.pub` }, trust), {
-            message: /holds a public key: name the private one/,
-          });
-        },
-        { config: [`TrustedUserCAKeys ${ca}.pub`] },
-      );
-    }));
 });

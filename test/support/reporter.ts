@@ -1,9 +1,9 @@
 import { reporters, Runner } from 'mocha';
 import type { MochaOptions, Suite, Test } from 'mocha';
 
-const slowestShown = 10;
+const slowestShown = 15;
 
-/** Mocha's spec reporter, with the reasons of skipped tests, the slowest tests, and a last line that counts. */
+/** Mocha's spec reporter, with the reasons of skipped tests, the tests that came nearest to their time limits, and a last line that counts. */
 export default class SummaryReporter extends reporters.Spec {
   readonly #tests: Test[] = [];
   #failed = 0;
@@ -23,15 +23,19 @@ export default class SummaryReporter extends reporters.Spec {
       'Skipped:',
       skipped.map((test) => `${test.fullTitle()}: ${reasonOf(test)}`),
     );
-    const slowest = passed.toSorted((a, b) => (b.duration ?? 0) - (a.duration ?? 0)).slice(0, slowestShown);
+    const slowest = passed.toSorted((a, b) => shareOfLimit(b) - shareOfLimit(a)).slice(0, slowestShown);
     list(
       'Slowest:',
-      slowest.map((test) => `${String(test.duration ?? 0).padStart(6)} ms  ${test.fullTitle()}`),
+      slowest.map((test) => `${String(test.duration ?? 0).padStart(6)} of ${test.timeout()} ms  ${test.fullTitle()}`),
     );
     const counts = [`${passed.length} passed`, `${this.#failed} failed`];
     if (skipped.length > 0) counts.push(`${skipped.length} skipped`);
     console.log(counts.join(', '));
   }
+}
+
+function shareOfLimit(test: Test): number {
+  return (test.duration ?? 0) / test.timeout();
 }
 
 /** A test or a suite that is skipped says why in a property `skipReason`. */

@@ -14,6 +14,10 @@ const run = promisify(execFile);
 export interface SshdOptions {
   /** Where it listens; 127.0.0.1 when left out. */
   address?: string;
+  /** A port that is known to be free there; a free one of this machine when left out. */
+  port?: number;
+  /** What runs the server, with its command behind it: in a network or a control group of its own. Has to become the server (exec). */
+  within?: string[];
   /** PATH of the login shell on the machine; by default that of this process's Node and the system's folders. */
   path?: string;
   /** Text of the machine's ~/.bashrc, which bash reads for every command that sshd starts. */
@@ -87,7 +91,7 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
   // OpenSSH insists on it when it runs as root.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true });
   const address = options.address ?? '127.0.0.1';
-  const port = await freePort(address);
+  const port = options.port ?? (await freePort(address));
   const user = options.loginShell ? await addAccount(dir, home, options.loginShell) : userInfo().username;
   let server: ChildProcess | undefined;
 
@@ -152,9 +156,8 @@ async function prepare(dir: string, options: SshdOptions): Promise<Sshd> {
     start: async (startOptions) => {
       if (startOptions?.newHostKey) await newHostKey();
       let output = '';
-      server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', file('sshd_config')], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
+      const command = [...(options.within ?? []), '/usr/sbin/sshd', '-D', '-e', '-f', file('sshd_config')];
+      server = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
       server.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
       await untilListening(address, port, () =>
         server?.exitCode == null ? undefined : `sshd did not start: ${output}`,

@@ -25,16 +25,29 @@ export interface StepsOfAJob {
   run(id: string): Promise<unknown>;
 }
 
-/** Steps that need nothing of one another, one for each shell command, on a repository of one file, for nodes of a class. */
-export async function prepareSteps(
-  { home, client, database }: Controller,
-  steps: { commands: string[]; class: string },
-): Promise<StepsOfAJob> {
+/** What steps run on. */
+export interface ProjectOfSteps {
+  project: string;
+  snapshot: string;
+  source: { location: string };
+}
+
+/** A repository of one file, known to the controller. */
+export async function prepareProject(home: string): Promise<ProjectOfSteps> {
   const repository = await makeRepository(await mkdtemp(join(home, 'bench-repository-')), { 'README.md': 'bench\n' });
   const source = { location: repository };
   const project = projectIdFor(source);
   await mkdir(join(home, 'node', 'projects', project), { recursive: true });
   const { snapshot } = await importSource(await openStore(join(home, 'node', 'projects', project, 'store')), source);
+  return { project, snapshot, source };
+}
+
+/** Steps that need nothing of one another, one for each shell command, for nodes of a class, on a project of their own unless one is given. */
+export async function prepareSteps(
+  { home, client, database }: Controller,
+  steps: { commands: string[]; class: string; on?: ProjectOfSteps },
+): Promise<StepsOfAJob> {
+  const { project, snapshot, source } = steps.on ?? (await prepareProject(home));
   const tasks = steps.commands.map((shell, index): Task => ({
     id: `build:${index}`,
     kind: 'build',

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { endProcesses, isAgentOf, isProcessOf, listProcesses } from '../process-tree.ts';
+import { endProcesses, isAgentOf, isProcessOf, markPids } from '../process-tree.ts';
 import { watchdogScript, wrapperScript } from '../scripts.ts';
 import { watchdogLimits } from '../timing.ts';
 import type { Commands } from './types.ts';
 
-/** While nothing runs the watchdog looks that much less often. */
+/** While nothing runs, or the agent looks itself, the watchdog looks that much less often. */
 const napPolls = 4;
 
 export const posixCommands: Commands = {
@@ -13,7 +13,7 @@ export const posixCommands: Commands = {
   /** In a session of its own. */
   startWatchdog: (root, { pollSeconds, graceSeconds }) => {
     const grace = Math.ceil(graceSeconds / pollSeconds);
-    const numbers = [process.pid, pollSeconds, grace, napPolls * pollSeconds].map(String);
+    const numbers = [process.pid, pollSeconds, grace, napPolls, napPolls * pollSeconds].map(String);
     const parameters = ['-c', watchdogScript, 'sh', root, ...numbers];
     const watchdog = spawn('/bin/sh', parameters, { detached: true, stdio: 'ignore', cwd: '/' });
     watchdog.unref();
@@ -37,7 +37,7 @@ export const posixCommands: Commands = {
       closeSync(output);
     }
   },
-  listProcesses,
+  markPids,
   endProcesses,
   isProcessOf,
   isAgentOf,

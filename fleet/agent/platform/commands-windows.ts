@@ -26,7 +26,7 @@ export const windowsCommands: Commands = {
   // Every command's supervisor watches over it.
   startWatchdog: () => () => {},
   start: async (command) => ({ leader: await startSupervisor(command) }),
-  listProcesses: () => new Set(),
+  markPids: () => undefined,
   endProcesses: (folder, _leader, graceMs) => endProcesses(folder, graceMs),
   isProcessOf: (folder, pid) => isAlive(pid) && runs(folder).some((run) => isClaimedBy(run, pid)),
   isAgentOf: (pid, root) => {

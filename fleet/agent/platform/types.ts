@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import type { PidMark } from '../process-tree.ts';
 import type { AgentTiming } from '../timing.ts';
 
 /** What the systems do differently with files and programs. */
@@ -55,15 +56,10 @@ export interface Commands {
   /** Before the first command, so that no command is ever without one. Returns what ends it. */
   startWatchdog(root: string, timing: AgentTiming): () => void;
   start(command: CommandStart): Promise<StartedCommand>;
-  /** The processes there are now, to tell later ones from them; empty where that is of no use. */
-  listProcesses(): ReadonlySet<string>;
+  /** To tell later processes from earlier ones; undefined where that cannot be told. */
+  markPids(): PidMark | undefined;
   /** Ends all processes of an execution, by force after the grace. Resolves when none is left that can be found. */
-  endProcesses(
-    folder: string,
-    leader: number | undefined,
-    graceMs: number,
-    before?: ReadonlySet<string>,
-  ): Promise<void>;
+  endProcesses(folder: string, leader: number | undefined, graceMs: number, since?: PidMark): Promise<void>;
   /** Whether the process exists and belongs to the execution. */
   isProcessOf(folder: string, pid: number): boolean;
   /** Whether the process is a living agent that serves the folder. */
