@@ -11,7 +11,6 @@ import { installAgent, type InstalledAgent } from './ssh/bootstrap.ts';
 import { connectSsh, type SshConnection } from './ssh/connect.ts';
 import { openChannel } from './ssh/exec.ts';
 import type { HostKeyTrust } from './ssh/host-key.ts';
-import { quote } from './ssh/machine.ts';
 
 const defaultRoot = '~/.helix';
 
@@ -90,12 +89,11 @@ class SshDialer {
     }
   }
 
-  async #start({ client }: SshConnection, { node, agent, root }: InstalledAgent): Promise<AgentLink> {
+  async #start({ client }: SshConnection, { root, command }: InstalledAgent): Promise<AgentLink> {
     const { name, logger, tenure, cacheBytes } = this.#options;
     const { pollSeconds, leaseSeconds, graceSeconds } = this.#timing;
     const timing = JSON.stringify({ pollSeconds, leaseSeconds, graceSeconds });
-    const words = [node, agent, 'serve', '--root', root, '--timing', timing];
-    const channel = await openChannel(client, `exec ${words.map(quote).join(' ')}`);
+    const channel = await openChannel(client, command(['serve', '--root', root, '--timing', timing]));
     let lastWords = '';
     channel.stderr.on('data', (chunk: Buffer) => {
       lastWords = chunk.toString().trim().slice(-500);

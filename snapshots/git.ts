@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { devNull } from 'node:os';
+import { delimiter } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -52,7 +52,20 @@ const fixedConfig = [
   'core.pager=cat',
   'gc.auto=0',
   'maintenance.auto=false',
+  // A snapshot is the same on every system: links and modes stay what it says, where the file system cannot hold them.
+  ...(process.platform === 'win32'
+    ? [
+        'core.autocrlf=false',
+        'core.symlinks=false',
+        'core.fileMode=false',
+        'core.longpaths=true',
+        'core.protectNTFS=true',
+      ]
+    : []),
 ].flatMap((setting) => ['-c', setting]);
+
+// Git knows it by this name on Windows, too, and not by Windows's own.
+const devNull = '/dev/null';
 
 const fixedEnvironment = {
   LC_ALL: 'C',
@@ -86,9 +99,9 @@ function environment(options: GitOptions): Record<string, string> {
   if (options.workTree) env['GIT_WORK_TREE'] = options.workTree;
   if (options.indexFile) env['GIT_INDEX_FILE'] = options.indexFile;
   if (options.objectDir) env['GIT_OBJECT_DIRECTORY'] = options.objectDir;
-  // Quoted, since a plain list is split at colons.
+  // Quoted, since a plain list is split at its delimiters.
   if (options.alternates) {
-    env['GIT_ALTERNATE_OBJECT_DIRECTORIES'] = options.alternates.map((dir) => JSON.stringify(dir)).join(':');
+    env['GIT_ALTERNATE_OBJECT_DIRECTORIES'] = options.alternates.map((dir) => JSON.stringify(dir)).join(delimiter);
   }
   return { ...env, ...options.env };
 }

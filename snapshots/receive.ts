@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { HelixError } from '../contracts/error.ts';
@@ -125,12 +126,24 @@ export async function adoptObjects(from: string, to: string): Promise<void> {
   const rank = (name: string): number => (name.endsWith('.idx') ? 1 : 0);
   for (const name of packs.sort((left, right) => rank(left) - rank(right))) {
     await mkdir(join(to, 'pack'), { recursive: true });
-    await rename(join(from, 'pack', name), join(to, 'pack', name));
+    await moveObject(join(from, 'pack', name), join(to, 'pack', name));
   }
   for (const folder of await readdir(from)) {
     if (!/^[0-9a-f]{2}$/.test(folder)) continue;
     await mkdir(join(to, folder), { recursive: true });
     for (const name of await readdir(join(from, folder)))
-      await rename(join(from, folder, name), join(to, folder, name));
+      await moveObject(join(from, folder, name), join(to, folder, name));
+  }
+}
+
+/** Windows replaces no file that is read-only, as objects are, or open. */
+async function moveObject(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!['EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '') || !existsSync(to)) throw error;
+    await chmod(to, 0o600);
+    // Of one name is one content: what somebody reads there now will do.
+    await rename(from, to).catch(() => {});
   }
 }

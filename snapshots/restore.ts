@@ -12,6 +12,7 @@ import { helixFolder } from './repository-files.ts';
 import { scan } from './scan.ts';
 import type { Scan } from './scan.ts';
 import { withoutPaths } from './tree-names.ts';
+import { refuseForWindows } from './windows-names.ts';
 import type { TreeNames } from './tree-names.ts';
 import type { Checkout, WorkspaceState } from './workspace-state.ts';
 
@@ -68,6 +69,7 @@ async function bringTo(checkout: Checkout, id: SnapshotId, options: RestoreOptio
   const contents = await store.contents(id);
   const names = await checkout.names.of(contents.root, signal);
   const overlay = await combineInputs(checkout, inputs, layers);
+  if (process.platform === 'win32') for (const one of [names, overlay.names]) refuseForWindows(id, one);
   const target: Target = { id, contents, names, exclude, layers, inputs, overlay };
   if (await isRestored(checkout, target, signal)) return;
 

@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,8 @@ import { HelixError } from '../../contracts/error.ts';
 import type { StepEnd } from '../../contracts/step.ts';
 import { createOnce, hasCode, readIfThere } from './layout.ts';
 import { Pace } from './pace.ts';
-import { endProcesses, isProcessOf, markPids, type PidMark } from './process-tree.ts';
-import { wrapperScript } from './scripts.ts';
+import { commands } from './platform/commands.ts';
+import type { PidMark } from './process-tree.ts';
 import type { AgentTiming } from './timing.ts';
 
 /** Why a run was ended by the node. */
@@ -60,7 +60,7 @@ export class CommandRun {
   /** Runs the command, or waits for the one that an earlier agent started. Resolves when no process of it is left. */
   async finish(): Promise<RunResult> {
     const adopted = await this.#adopt();
-    const child = adopted ? undefined : this.#start();
+    const child = adopted ? undefined : await this.#start();
     const exit = child ? this.#watchChild(child) : this.#watchAdopted();
     if (this.#stopAtStart) void this.stop(this.#stopAtStart);
     const stopWatching = this.#watchLogLimit();
@@ -87,7 +87,7 @@ export class CommandRun {
     if (!this.#stopping && !readExit(this.#folder)) {
       this.#decide(reason);
       const { folder, timing } = this.#options;
-      this.#stopping = endProcesses(folder, this.#leader, timing.graceSeconds * 1000);
+      this.#stopping = commands.endProcesses(folder, this.#leader, timing.graceSeconds * 1000);
     }
     return this.#stopping ?? Promise.resolve();
   }
@@ -126,27 +126,20 @@ export class CommandRun {
     }
   }
 
-  #start(): ChildProcess {
-    const { shell, cwd, env, heading, timeoutMs, logLimitBytes, timing } = this.#options;
-    const polls = (seconds: number): number => Math.ceil(seconds / timing.pollSeconds);
-    // The watchdog comes second to an attached agent, so its limits are a little wider.
-    const limits = [polls(timeoutMs / 1000) + 3, polls(timing.leaseSeconds), Math.ceil(logLimitBytes / 512) + 1];
-    this.#since = markPids();
-    const log = openSync(this.#log, 'a');
+  /** Undefined where the command is nobody's child. */
+  async #start(): Promise<ChildProcess | undefined> {
+    const { folder: _folder, name: _name, ...command } = this.#options;
+    this.#since = commands.markPids();
     try {
-      const parameters = ['-c', wrapperScript, 'sh', this.#folder, shell, heading, limits.join(' ')];
-      const child = spawn('/bin/sh', parameters, { cwd, env, detached: true, stdio: ['ignore', log, log] });
-      this.#leader = child.pid;
-      child.unref();
+      const { leader, child } = await commands.start({ ...command, run: this.#folder, log: this.#log });
+      this.#leader = leader;
       return child;
     } catch (error) {
       if (!hasCode(error, 'E2BIG')) throw error;
       throw new HelixError(
         'usage.invalid',
-        `the command is too long for the node's system (${shell.length} characters): put it into a script`,
+        `the command is too long for the node's system (${command.shell.length} characters): put it into a script`,
       );
-    } finally {
-      closeSync(log);
     }
   }
 
@@ -172,7 +165,7 @@ export class CommandRun {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         try {
-          const alive = isProcessOf(this.#options.folder, leader);
+          const alive = commands.isProcessOf(this.#options.folder, leader);
           const exit = readExit(this.#folder);
           if (!exit && alive) {
             setTimeout(look, pollMs);
@@ -211,7 +204,7 @@ export class CommandRun {
   /** "Forks and exits": whatever the command left behind ends before the workspace is captured. */
   async #endLeftovers(): Promise<void> {
     const { folder, timing } = this.#options;
-    await endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, this.#since);
+    await commands.endProcesses(folder, this.#leader, Math.min(1, timing.graceSeconds) * 1000, this.#since);
   }
 
   /** Cuts the log at its limit and says why the node ended the command. May be done twice with the same result. */

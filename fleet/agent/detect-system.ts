@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
-import { cpus, hostname, release } from 'node:os';
+import { cpus, hostname, release, version as systemVersion } from 'node:os';
 import { join } from 'node:path';
 import type { NodeFacts } from '../../contracts/node.ts';
 
@@ -29,6 +29,7 @@ async function detectRelease(login: ProgramPlace): Promise<NodeFacts['release']>
     const version = output.trim();
     return end === 'succeeded' ? { id: 'macos', version, name: `macOS ${version}` } : undefined;
   }
+  if (process.platform === 'win32') return { id: 'windows', version: release(), name: systemVersion() };
   const text = readIfThere('/etc/os-release') ?? readIfThere('/usr/lib/os-release');
   return text === undefined ? undefined : readOsRelease(text);
 }
@@ -65,10 +66,14 @@ async function detectLibc(login: ProgramPlace): Promise<NodeFacts['libc']> {
  * shared by the containers of a machine.
  */
 export async function detectMachine(login: ProgramPlace, root: string): Promise<NonNullable<NodeFacts['machine']>> {
+  const ask = async (name: string, ...parameters: string[]): Promise<string> =>
+    (await runProgram(name, parameters, login, timeoutMs)).output;
   const marks =
     process.platform === 'linux'
       ? [readIfThere('/etc/machine-id'), readIfThere('/proc/sys/kernel/random/boot_id')]
-      : [(await runProgram('sysctl', ['-n', 'kern.bootsessionuuid', 'kern.hostuuid'], login, timeoutMs)).output];
+      : process.platform === 'win32'
+        ? [await ask('reg', 'query', 'HKLM\\SOFTWARE\\Microsoft\\Cryptography', '/v', 'MachineGuid'), hostname()]
+        : [await ask('sysctl', '-n', 'kern.bootsessionuuid', 'kern.hostuuid')];
   const text = marks.map((mark) => mark?.trim() ?? '').join('\n');
   const { dev, ino } = statSync(root, { bigint: true });
   return {

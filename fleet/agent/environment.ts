@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
+import { host } from './platform/host.ts';
+import { windowsPath } from './platform/login-windows.ts';
 import { markerName } from './process-tree.ts';
 import { runProgram } from './run-program.ts';
 
@@ -37,22 +40,32 @@ const mark = '__helix_login_environment__';
 
 /**
  * Asks the user's login shell for its environment, which is where version managers put their programs. What start-up files
- * print is cut away by the marks; a shell that hangs or refuses (nologin) leaves the agent's own PATH.
+ * print is cut away by the marks; a shell that hangs or refuses (nologin) leaves the agent's own PATH. On Windows there is no such shell:
+ * the SSH server gives what the account has.
  */
 export async function detectLoginEnvironment(timeoutMs = 8000): Promise<LoginEnvironment> {
   const user = userInfo();
+  if (process.platform === 'win32') {
+    const passed = { ...pick(process.env), ...host.variables() };
+    const found = windowsPath(process.env.PATH ?? '', existsSync);
+    return { ...found, user: user.username, home: user.homedir, passed, answered: true };
+  }
   const shell = process.env.SHELL ?? user.shell ?? '/bin/sh';
   // A C shell takes no command as a login shell.
   const variables = (await askShell(shell, '-lc', timeoutMs)) ?? (await askShell(shell, '-c', timeoutMs));
-  const passed = Object.entries({ ...process.env, ...variables }).filter(([name]) => passedOn.test(name));
   return {
     path: joinPaths(variables?.PATH, process.env.PATH) || '/usr/local/bin:/usr/bin:/bin',
     shell,
     user: user.username,
     home: process.env.HOME ?? user.homedir,
-    passed: Object.fromEntries(passed) as Record<string, string>,
+    passed: pick({ ...process.env, ...variables }),
     answered: variables !== undefined,
   };
+}
+
+function pick(variables: NodeJS.ProcessEnv): Record<string, string> {
+  const passed = Object.entries(variables).filter(([name]) => passedOn.test(name));
+  return Object.fromEntries(passed) as Record<string, string>;
 }
 
 /** Without the second, programs that only the shell knew which started the agent would be missing: many login files set PATH anew. */
@@ -90,13 +103,13 @@ export function stepEnvironment(
     USER: login.user,
     LOGNAME: login.user,
     SHELL: login.shell,
-    TMPDIR: temporary,
+    ...Object.fromEntries(host.temporary.map((name) => [name, temporary])),
     CI: 'true',
   };
   for (const layer of layers) {
     const { PATH: path, ...others } = layer.env;
     Object.assign(environment, others);
-    if (path) environment.PATH = `${absolutePath(path, workspace)}:${environment.PATH}`;
+    if (path) environment.PATH = `${absolutePath(path, workspace)}${delimiter}${environment.PATH}`;
   }
   Object.assign(environment, own);
   return { ...environment, [markerName]: executionFolder };
@@ -104,5 +117,5 @@ export function stepEnvironment(
 
 function absolutePath(path: string, workspace: string): string {
   const entries = path.split(':').filter((entry) => entry !== '');
-  return entries.map((entry) => resolve(workspace, entry)).join(':');
+  return entries.map((entry) => resolve(workspace, entry)).join(delimiter);
 }

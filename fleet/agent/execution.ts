@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotId } from '../../contracts/snapshot.ts';
@@ -10,6 +10,7 @@ import { hasNoSpace, isDiskFull, metFullDisk, noteFullDisk } from './disk-full.t
 import { stepEnvironment, type LoginEnvironment } from './environment.ts';
 import { layerPaths, nodeLayerKey, placeLayers, type LayerWish } from './layers.ts';
 import { hasCode, readIfThere, type Layout } from './layout.ts';
+import { host } from './platform/host.ts';
 import type { NodeCache } from './node-cache.ts';
 import type { ProjectStore } from './project-stores.ts';
 import type { ExecuteRequest } from './protocol.ts';
@@ -238,7 +239,7 @@ export function readOutcome(layout: Layout, executionId: string): ExecutionOutco
 export function removeExecution(layout: Layout, executionId: string): void {
   const removed = layout.execution(`${removedPrefix}${executionId}`);
   try {
-    renameSync(layout.execution(executionId), removed);
+    host.rename(layout.execution(executionId), removed);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
   }

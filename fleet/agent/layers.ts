@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { Layer } from '../../contracts/step.ts';
 import type { RunResult } from './command-run.ts';
 import { isDiskFull } from './disk-full.ts';
 import { hasCode, type Layout } from './layout.ts';
+import { host } from './platform/host.ts';
 import { namesIn, setAside } from './set-aside.ts';
 import type { Slot, SlotLayers } from './slots.ts';
 import { resolveInside } from './workspace-path.ts';
@@ -86,7 +85,7 @@ async function makeOrCopy(
       if (await copyIn(slot, wish, made)) return undefined;
       continue;
     }
-    if (holder === executionId || (holder === undefined && takeLock(lock, executionId))) break;
+    if (holder === executionId || (holder === undefined && host.claim(lock, executionId))) break;
     if (holder !== undefined && isAbandoned(layout, holder)) rmSync(lock, { force: true });
     else await sleep(50);
   }
@@ -114,7 +113,7 @@ async function keepCopy(slot: Slot, wish: LayerWish, made: string): Promise<void
       const source = resolveInside(slot.workspace, path);
       if (existsSync(source)) await copyTree(source, join(temporary, path));
     }
-    renameSync(temporary, made);
+    host.rename(temporary, made);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     if (!isDiskFull(error)) throw error;
@@ -199,36 +198,17 @@ function setPlace(slot: Slot, { layer, key }: LayerWish, place: SlotLayers[strin
 function move(from: string, to: string): void {
   if (!existsSync(from)) return;
   mkdirSync(dirname(to), { recursive: true });
-  renameSync(from, to);
+  host.rename(from, to);
 }
 
-/** Copies with links, modes and times; on file systems that can, without copying the data. */
 async function copyTree(from: string, to: string): Promise<void> {
   mkdirSync(dirname(to), { recursive: true });
-  const run = promisify(execFile);
-  const flags = process.platform === 'linux' ? ['-a', '--reflink=auto'] : ['-a'];
-  try {
-    await run('cp', [...flags, from, to], { maxBuffer: 1 << 20 });
-  } catch (error) {
-    // BusyBox knows no --reflink.
-    if (!/unrecognized option|invalid option/.test(String(error)) || flags.length === 1) throw error;
-    await run('cp', ['-a', from, to], { maxBuffer: 1 << 20 });
-  }
-}
-
-function takeLock(lock: string, executionId: string): boolean {
-  try {
-    symlinkSync(executionId, lock);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
+  await host.copyTree(from, to);
 }
 
 function lockHolder(lock: string): string | undefined {
   try {
-    return readlinkSync(lock);
+    return host.claimant(lock);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { host } from './platform/host.ts';
 
 /** Where everything is below the node's root. */
 export interface Layout {
@@ -41,7 +42,7 @@ export function writeAtomically(file: string, text: string): void {
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     writeFileSync(temporary, text);
-    renameSync(temporary, file);
+    host.rename(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;

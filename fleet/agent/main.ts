@@ -1,21 +1,25 @@
-import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { RpcConnection } from '../wire/connection.ts';
 import { Programs } from './programs.ts';
+import { commands } from './platform/commands.ts';
+import { supervise } from './platform/supervisor.ts';
 import { readyLine } from './protocol.ts';
-import { watchdogScript } from './scripts.ts';
 import { AgentService } from './service.ts';
 import { defaultTiming, type AgentTiming } from './timing.ts';
 
-/** While nothing runs, or the agent looks itself, the watchdog looks that much less often. */
-const napPolls = 4;
-
-/** `serve --root DIR [--timing JSON]`: answers calls on stdin and stdout until stdin closes; commands go on without it. */
+/**
+ * `serve --root DIR [--timing JSON]`: answers calls on stdin and stdout until stdin closes; commands go on without it.
+ * `run FOLDER`: supervises one command, where the agent cannot leave that to a shell.
+ */
 function main(): void {
   const { values, positionals } = parseArgs({
     options: { root: { type: 'string' }, timing: { type: 'string' } },
     allowPositionals: true,
   });
+  if (positionals[0] === 'run' && positionals[1] !== undefined) {
+    void supervise(positionals[1], commands.endProcesses).then((code) => process.exit(code));
+    return;
+  }
   if (positionals[0] !== 'serve' || !values.root) {
     process.stderr.write('usage: serve --root DIR [--timing JSON]\n');
     process.exit(2);
@@ -26,7 +30,7 @@ function main(): void {
 
 function serve(root: string, timing: AgentTiming): void {
   const service = new AgentService({ root, timing });
-  const endWatchdog = startWatchdog(root, timing);
+  const endWatchdog = commands.startWatchdog(root, timing);
   process.stdout.write(readyLine);
   const handlers = { ...service.handlers(), ...new Programs(root, (file) => service.holdProgram(file)).handlers() };
   const connection = new RpcConnection(process.stdin, process.stdout, handlers);
@@ -37,22 +41,6 @@ function serve(root: string, timing: AgentTiming): void {
   });
   // The hang-up of a lost terminal or connection comes as the end of stdin as well.
   process.on('SIGHUP', () => process.exit(0));
-}
-
-/** In a session of its own, before the first command, so that no command is ever without one. Returns what ends it. */
-function startWatchdog(root: string, { pollSeconds, graceSeconds }: AgentTiming): () => void {
-  const grace = Math.ceil(graceSeconds / pollSeconds);
-  const numbers = [process.pid, pollSeconds, grace, napPolls, napPolls * pollSeconds].map(String);
-  const parameters = ['-c', watchdogScript, 'sh', root, ...numbers];
-  const watchdog = spawn('/bin/sh', parameters, { detached: true, stdio: 'ignore', cwd: '/' });
-  watchdog.unref();
-  return () => {
-    try {
-      if (watchdog.pid !== undefined) process.kill(-watchdog.pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  };
 }
 
 main();

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { HelixError } from '../../contracts/error.ts';
 import { ledgerName } from './cache-ledger.ts';
 import { hasCode, type Layout, readIfThere } from './layout.ts';
-import { endProcesses } from './process-tree.ts';
+import { commands } from './platform/commands.ts';
+import { host } from './platform/host.ts';
 
 /** All that Helix keeps in its folder on a node. What else lies there is somebody else's. */
 const own = ['executions', 'projects', 'layers', 'tenures', 'bin', 'join', ledgerName];
@@ -18,7 +18,9 @@ export async function purge(layout: Layout, graceMs: number): Promise<string[]> 
   const executions = await readdir(layout.executions).catch(() => []);
   await Promise.all(
     executions.flatMap((id) =>
-      [undefined, ...leadersOf(layout, id)].map((leader) => endProcesses(layout.execution(id), leader, graceMs)),
+      [undefined, ...leadersOf(layout, id)].map((leader) =>
+        commands.endProcesses(layout.execution(id), leader, graceMs),
+      ),
     ),
   );
   for (const name of own) await removeTree(join(layout.root, name));
@@ -46,8 +48,11 @@ async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, options);
   } catch (error) {
-    if (!hasCode(error, 'EACCES', 'EPERM')) throw error;
-    await promisify(execFile)('chmod', ['-R', 'u+rwX', path]);
-    await rm(path, options);
+    if (!hasCode(error, 'EACCES', 'EPERM', 'EBUSY')) throw error;
+    await host.makeRemovable(path);
+    await rm(path, options).catch((refusal: NodeJS.ErrnoException) => {
+      const words = `${refusal.path ?? path} cannot be removed (${refusal.code}): end the programs that use it, and purge again`;
+      throw new HelixError('node.unsuitable', words, { cause: refusal });
+    });
   }
 }

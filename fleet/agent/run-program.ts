@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { host } from './platform/host.ts';
 
 /** Where programs are found, and whose home they see. */
 export interface ProgramPlace {
@@ -29,6 +30,7 @@ export function runProgram(
   environment?: NodeJS.ProcessEnv,
 ): Promise<ProgramOutput> {
   const env = environment ?? {
+    ...host.variables(),
     PATH: path,
     HOME: home,
     LANG: 'C',
@@ -38,15 +40,18 @@ export function runProgram(
   return new Promise((resolve) => {
     const said = { output: '', errors: '' };
     // A group of its own, so that what it starts can be ended with it.
-    const child = spawn(findProgram(name, path) ?? name, parameters, {
+    const how = host.invocation(findProgram(name, path) ?? name, parameters);
+    const child = spawn(how.file, how.parameters, {
       env,
       cwd: '/',
       detached: true,
+      windowsHide: true,
+      windowsVerbatimArguments: how.verbatim === true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const finish = (end: ProgramOutput['end']): void => {
       clearTimeout(timer);
-      if (child.pid !== undefined) killGroup(child.pid);
+      if (child.pid !== undefined) host.endGroup(child.pid);
       child.stdout.destroy();
       child.stderr.destroy();
       child.unref();
@@ -71,21 +76,14 @@ function collect(stream: Readable, take: (text: string) => void): void {
 /** Where a program is on the PATH. */
 export function findProgram(name: string, path: string): string | undefined {
   for (const folder of path.split(delimiter).filter(Boolean)) {
-    const file = join(folder, name);
-    try {
-      accessSync(file, constants.X_OK);
-      if (statSync(file).isFile()) return file;
-    } catch {
-      // Not in this folder.
+    for (const file of host.programNames(name).map((one) => join(folder, one))) {
+      try {
+        accessSync(file, constants.X_OK);
+        if (statSync(file).isFile()) return file;
+      } catch {
+        // Not in this folder.
+      }
     }
   }
   return undefined;
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // All of it has ended.
-  }
 }

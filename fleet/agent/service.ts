@@ -19,7 +19,7 @@ import { detectLoginEnvironment, type LoginEnvironment } from './environment.ts'
 import { claimExecution, Execution, readOutcome, removeExecution } from './execution.ts';
 import { createLayout, type Layout } from './layout.ts';
 import { sendLog } from './log-tail.ts';
-import { endProcesses, isAgentOf } from './process-tree.ts';
+import { commands } from './platform/commands.ts';
 import { NodeCache } from './node-cache.ts';
 import { ProjectStores, type ProjectStore } from './project-stores.ts';
 import type {
@@ -140,6 +140,7 @@ export class AgentService {
         `there is no git on ${this.#name} (looked in ${login.path}): install git 2.30 or later there`,
       );
     }
+    await commands.check();
     const { diskFree: free, diskTotal: total = 0 } = facts;
     const withCache = { ...facts, cache: this.#cache.summary({ free, total }) };
     this.#facts = withCache;
@@ -293,7 +294,11 @@ export class AgentService {
       running.cancel();
       await running.ended.promise.catch(() => {});
     } else if (hasRun(this.#layout.execution(executionId)) && !readOutcome(this.#layout, executionId)) {
-      await endProcesses(this.#layout.execution(executionId), undefined, this.#options.timing.graceSeconds * 1000);
+      await commands.endProcesses(
+        this.#layout.execution(executionId),
+        undefined,
+        this.#options.timing.graceSeconds * 1000,
+      );
     }
     freeSlot(this.#layout, executionId);
     removeExecution(this.#layout, executionId);
@@ -308,7 +313,7 @@ export class AgentService {
   #fenceOtherAgents({ executionId, spec, controller, again }: ExecuteRequest): void {
     const owner = readOwner(this.#layout, executionId);
     if (owner?.agent === process.pid) return;
-    if (owner && isAgentOf(owner.agent, this.#layout.root)) {
+    if (owner && commands.isAgentOf(owner.agent, this.#layout.root)) {
       if (again && owner.controller !== controller) {
         throw new HelixError(
           'node.lost',

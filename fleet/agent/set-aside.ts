@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { removeWhole } from '../../snapshots/removal.ts';
 import { hasCode } from './layout.ts';
+import { host } from './platform/host.ts';
 
 /** Begins the names of what is being removed. With a dot, so that the watchdog's patterns pass over it. */
 export const removedPrefix = '.removed-';
@@ -19,7 +20,7 @@ export function setAside(path: string): Promise<void> {
     `${removedPrefix}${basename(path).slice(0, 150)}-${randomBytes(4).toString('hex')}`,
   );
   try {
-    renameSync(path, aside);
+    host.rename(path, aside);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return Promise.resolve();
     throw error;

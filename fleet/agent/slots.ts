@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, readIfThere, writeAtomically, type Layout } from './layout.ts';
-import { isAgentOf } from './process-tree.ts';
+import { commands } from './platform/commands.ts';
+import { host } from './platform/host.ts';
 import { namesIn, setAside } from './set-aside.ts';
 
 /** What is known to be in a slot's checkout. */
@@ -48,8 +49,8 @@ export class Slots {
   }
 
   /**
-   * Claims a slot for an execution: the one it holds already, else the free one nearest to what is wished, else a new one. A claim is
-   * a symbolic link that names the execution, which is atomic; a claim of an execution that no longer exists counts as free.
+   * Claims a slot for an execution: the one it holds already, else the free one nearest to what is wished, else a new one. A claim
+   * names the execution; a claim of an execution that no longer exists counts as free.
    */
   claim(project: string, executionId: string, wish: SlotWish): Slot {
     const folder = this.#layout.slots(project);
@@ -149,18 +150,12 @@ export function slotNumbers(folder: string): number[] {
 }
 
 function claim(folder: string, number: number, executionId: string): boolean {
-  try {
-    symlinkSync(executionId, claimFile(folder, number));
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
+  return host.claim(claimFile(folder, number), executionId);
 }
 
 function claimant(folder: string, number: number): string | undefined {
   try {
-    return readlinkSync(claimFile(folder, number));
+    return host.claimant(claimFile(folder, number));
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -171,7 +166,10 @@ function isFree(layout: Layout, folder: string, number: number): boolean {
   const holder = claimant(folder, number);
   if (holder === undefined) return true;
   if (existsSync(layout.execution(holder))) return false;
-  if (holder.startsWith(discarderPrefix) && isAgentOf(Number(holder.slice(discarderPrefix.length)), layout.root))
+  if (
+    holder.startsWith(discarderPrefix) &&
+    commands.isAgentOf(Number(holder.slice(discarderPrefix.length)), layout.root)
+  )
     return false;
   // Whoever held it did not bring it to an end that is known.
   discardContent(folder, number);

@@ -9,3 +9,14 @@ export interface AgentTiming {
 }
 
 export const defaultTiming: AgentTiming = { pollSeconds: 1, leaseSeconds: 45, graceSeconds: 5 };
+
+/** The polls after which a watchdog ends a command that has run, or was not asked for, too long; and the half KiB of a log that is too long. */
+export function watchdogLimits(
+  timing: AgentTiming,
+  timeoutMs: number,
+  logLimitBytes: number,
+): [number, number, number] {
+  const polls = (seconds: number): number => Math.ceil(seconds / timing.pollSeconds);
+  // The watchdog comes second to an attached agent, so its limits are a little wider.
+  return [polls(timeoutMs / 1000) + 3, polls(timing.leaseSeconds), Math.ceil(logLimitBytes / 512) + 1];
+}

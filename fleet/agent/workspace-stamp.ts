@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 /** Larger workspaces are left to git, which looks at them with several threads. */
 const maximumEntries = 4000;
@@ -22,7 +22,7 @@ export function stampWorkspace(workspace: string, exclude: string[]): string | u
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       let text = folder;
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
-        const path = `${folder}/${entry.name}`;
+        const path = `${folder}${sep}${entry.name}`;
         if (excluded.has(path)) continue;
         const { ino, mode, size, mtimeMs, ctimeMs } = lstatSync(path);
         entries += 1;

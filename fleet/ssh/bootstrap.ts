@@ -7,13 +7,16 @@ import { HelixError } from '../../contracts/error.ts';
 import type { AgentBundle } from '../agent/bundle.ts';
 import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
-import { controllerPlatform, probeMachine, quote, type Machine } from './machine.ts';
+import { controllerPlatform, probeMachine, quote } from './machine.ts';
+import { uploadBySftp } from './sftp-upload.ts';
+import { type Machine, quoteWindows } from './windows-machine.ts';
 
-/** Where the agent lies on the node and what runs it; absolute paths. */
+/** The agent on the node. */
 export interface InstalledAgent {
-  node: string;
-  agent: string;
+  /** Absolute. */
   root: string;
+  /** What the SSH server is asked to run so that the agent starts with these words. */
+  command(words: string[]): string;
 }
 
 const uploadTimeoutMs = 10 * 60_000;
@@ -30,10 +33,27 @@ export async function installAgent(
   bundle: AgentBundle,
 ): Promise<InstalledAgent> {
   const machine = await probeMachine(client, name, root);
+  if (machine.os === 'win32') return installOnWindows(client, name, machine, bundle);
   const agent = `${machine.root}/bin/agent-${bundle.hash}.mjs`;
   await upload(client, name, bundle.file, agent);
   const node = machine.node ?? (await bringNode(client, name, machine));
-  return { node, agent, root: machine.root };
+  return { root: machine.root, command: (words) => `exec ${[node, agent, ...words].map(quote).join(' ')}` };
+}
+
+async function installOnWindows(
+  client: Client,
+  name: string,
+  machine: Machine,
+  bundle: AgentBundle,
+): Promise<InstalledAgent> {
+  const { node, root, oldNode } = machine;
+  if (node === undefined) {
+    const found = oldNode ? `only Node ${oldNode}` : 'no Node';
+    throw new HelixError('node.unsuitable', `${name} has ${found} on its PATH: install Node 20 or later there`);
+  }
+  const agent = `${root}\\bin\\agent-${bundle.hash}.mjs`;
+  await uploadBySftp(client, name, bundle.file, agent);
+  return { root, command: (words) => quoteWindows([node, agent, ...words], name) };
 }
 
 async function bringNode(client: Client, name: string, machine: Machine): Promise<string> {

@@ -2,22 +2,7 @@ import type { Client } from 'ssh2';
 import { HelixError } from '../../contracts/error.ts';
 import { lastWords } from '../last-words.ts';
 import { execSsh } from './exec.ts';
-
-/** What a machine looks like before the agent is there. */
-export interface Machine {
-  /** `process.platform` style. */
-  os: string;
-  /** `process.arch` style. */
-  arch: string;
-  /** `glibc` or `musl` on Linux, else empty. */
-  libc: string;
-  /** Absolute; made if it was missing. */
-  root: string;
-  /** A Node of version 20 or later on the login shell's PATH. */
-  node?: string;
-  /** The version of a Node that is too old. */
-  oldNode?: string;
-}
+import { type Machine, probeWindows } from './windows-machine.ts';
 
 const mark = '__helix_probe__';
 
@@ -49,12 +34,17 @@ echo ${mark}
 `;
 
 /**
- * Throws `node.unsuitable` when there is no POSIX shell, or when the root cannot be written or programs cannot run there, and
+ * Throws `node.unsuitable` when there is neither a POSIX shell nor Windows, or when the root cannot be written or programs cannot run there, and
  * `node.disk-full` when there is no room.
  */
 export async function probeMachine(client: Client, name: string, root: string): Promise<Machine> {
   const { stdout, stderr, exitCode } = await execSsh(client, '/bin/sh', script(root), 30_000);
   const between = stdout.split(`${mark}\n`)[1];
+  // Git for Windows has a POSIX shell, which may have been made the default one.
+  if (between === undefined || /^os=(MINGW|MSYS|CYGWIN)/m.test(between)) {
+    const windows = await probeWindows(client, name, root);
+    if (windows) return windows;
+  }
   if (between === undefined) {
     throw new HelixError(
       'node.unsuitable',

@@ -110,6 +110,14 @@ export class ModelHosts {
       throw new HelixError('llm.unavailable', `the node ${name} is not connected: "helix nodes" says why`, {
         details: { node: name },
       });
+    if (node.facts.os === 'win32')
+      throw new HelixError(
+        'llm.unsupported',
+        `${name} runs Windows, on which HelixCode does not run models: use a model of another node`,
+        {
+          details: { node: name },
+        },
+      );
     const running = await node.openProgram(program);
     const connection = new RpcConnection(running.input, running.output, this.relay.handlers());
     void closing.then(() => connection.close());
