@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { HelixError } from '../contracts/error.ts';
 import type { SnapshotId } from '../contracts/snapshot.ts';
 import { GitError, git } from './git.ts';
@@ -45,7 +46,7 @@ export async function restoreWorkspace(
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     if (
-      /unable to read|missing blob|invalid object|failed to unpack tree|not a tree object|is corrupt|inflate/i.test(
+      /unable to read|cannot read object|missing blob|invalid object|failed to unpack tree|not a tree object|is corrupt|inflate/i.test(
         error.stderr,
       )
     ) {
@@ -75,7 +76,7 @@ async function bringTo(checkout: Checkout, id: SnapshotId, options: RestoreOptio
 
   const { state } = record;
   const filtered = await withoutPaths({ gitDir: store.dir }, helixFolder(store.dir), contents.root, names, layers);
-  if (state.pending) await checkOut(checkout, state.pending, layers, signal);
+  if (state.pending) await finishPending(checkout, state.pending, layers, signal);
   await record.save({ base: null, pending: filtered.root });
   await removePaths(dir, [...state.laid, ...state.declared], layers);
   const before = await removeUntracked(checkout, layers, signal);
@@ -108,6 +109,18 @@ async function isRestored(checkout: Checkout, target: Target, signal?: AbortSign
     return false;
   await settleFolders(checkout, target, found);
   return true;
+}
+
+/** Ends a checkout that was cut short, so that the index knows all its files; where it cannot be ended, all files go. */
+async function finishPending(checkout: Checkout, root: string, layers: PathSet, signal?: AbortSignal): Promise<void> {
+  try {
+    await checkOut(checkout, root, layers, signal);
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    const names = await readdir(checkout.dir, { encoding: 'buffer' });
+    await removePaths(checkout.dir, names.map(decodePath), layers);
+    await checkout.record.forget();
+  }
 }
 
 /** Whether there was nothing that is in no snapshot. */

@@ -278,6 +278,23 @@ describe('restoring a workspace', function () {
       assert.deepEqual(difference(await manifest(`${dir}/fresh`), await manifest(w)), []);
     }));
 
+  it('goes on to another snapshot when one could not be checked out whole', () =>
+    withBench(async ({ store, dir, work, w, snapshot }) => {
+      const one = await snapshot({ '.gitignore': '*.gen\n', file: '1' });
+      const two = await snapshot({ '.gitignore': '', 'left.gen': 'tracked there', file: '2', 'more/x': 'lost' });
+      const lost = (await store.list(two)).find(({ path }) => path === 'more/x')!.object;
+      await rm(`${store.dir}/objects/${lost.slice(0, 2)}/${lost.slice(2)}`);
+      await work.restore(one);
+      await writeFiles(w, { 'cache.gen': 'ignored', 'layer/dep': 'installed' });
+      const open = (): Promise<Workspace> => openWorkspace(store, w, { exclude: ['layer'] });
+      await assert.rejects((await open()).restore(two), { code: 'snapshot.corrupt' });
+      await (await open()).restore(one);
+      const fresh = await openWorkspace(store, `${dir}/fresh`, { exclude: ['layer'] });
+      await fresh.restore(one);
+      await writeFiles(`${dir}/fresh`, { 'layer/dep': 'installed' });
+      assert.deepEqual(difference(await manifest(`${dir}/fresh`), await manifest(w)), []);
+    }));
+
   it('says that a snapshot is not there', () =>
     withBench(async ({ work }) => {
       await assert.rejects(work.restore('1'.repeat(40)), { code: 'snapshot.not-found' });
