@@ -167,7 +167,7 @@ async function prepareAnsible(
   names: string[],
 ): Promise<() => Promise<unknown>> {
   await writeFile(join(dir, 'hosts'), `${names.join('\n')}\n`);
-  const tasks = Array.from({ length: stepsPerNode }, () => ({ command: 'true' }));
+  const tasks = Array.from({ length: stepsPerNode }, () => ({ command: '/bin/true' }));
   await writeFile(
     join(dir, 'play.yml'),
     JSON.stringify([{ hosts: 'all', gather_facts: false, strategy: 'free', tasks }]),
