@@ -20,7 +20,7 @@ const model = 'claude-sonnet-5-5';
 const { price } = modelInfo('anthropic', model)!;
 
 describe('racing agents', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   /** What the server charges for what it was sent, whether its answer arrived or not. */
   function charged(journal: readonly JournalEntry[]): { usd: number; tokens: number } {
