@@ -13,8 +13,7 @@ async function begin(agent: AgentBench, calls: Call[], permissions: Permissions)
   return { head: await agent.ask(calls), snapshot: agent.snapshot, permissions, tools, progress: null };
 }
 
-describe('answers to the calls of a message', function () {
-  this.timeout(20_000);
+describe('answers to the calls of a message', () => {
   const asking: Permissions = { mode: 'ask', rules: [] };
 
   it('are given in order, each on the workspace the one before left', () =>

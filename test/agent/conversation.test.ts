@@ -60,7 +60,7 @@ describe('a conversation', () => {
       const counted: BlobStore = { ...disk, get: (hash) => ((reads += 1), disk.get(hash)) };
       for (const head of [heads[1_998]!, heads[1_999]!, heads[1_999]!]) await load(counted, head);
       assert.equal(reads, 2_000);
-    })).timeout(30_000);
+    }));
 
   it('is remembered within a limit: what was used longest ago is forgotten', () => {
     const cache = new EntryCache(1_000);

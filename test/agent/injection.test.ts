@@ -123,9 +123,7 @@ const carriers: ((attack: string) => { files?: Record<string, string>; look: Cal
   (attack) => ({ files: { 'src/x.ts': `// ${attack}\n` }, look: ['search', { pattern: 'EXACTLY THIS' }] }),
 ];
 
-describe('a model that obeys whatever it reads', function () {
-  this.timeout(60_000);
-
+describe('a model that obeys whatever it reads', () => {
   it('does nothing that is denied, in more than 200 attacks', () =>
     withAgent(files, async (agent) => {
       const world = await makeWorld(agent);

@@ -11,9 +11,7 @@ import { withAgent } from './helpers.ts';
 const none = { files: [], others: [] };
 const tools = createToolRegistry().names;
 
-describe('project instructions', function () {
-  this.timeout(20_000);
-
+describe('project instructions', () => {
   it('are those of AGENTS.md, the root first, and of other agents only where there is none', () =>
     withAgent(
       {

@@ -11,9 +11,7 @@ const png = Buffer.from(
 );
 const lines = (count: number): string => Array.from({ length: count }, (_, at) => `line ${at + 1}`).join('\n');
 
-describe('the tools of an agent', function () {
-  this.timeout(20_000);
-
+describe('the tools of an agent', () => {
   it('read files in parts, show images, and say what else there is', () =>
     withAgent(
       { 'a.txt': `${lines(3_000)}\n`, 'i.png': png, 'b.bin': Buffer.from([0, 1, 2]), 'src/util.ts': 'x', empty: '' },

@@ -9,9 +9,7 @@ import { withApi } from './with-api.ts';
 const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 const unknown = { name: 'x.png', hash: '0'.repeat(64) };
 
-describe('attached files', function () {
-  this.timeout(30_000);
-
+describe('attached files', () => {
   it('are uploaded as they are and named by their hash, under whatever name and type', () =>
     withApi(async (api) => {
       const client = createClient(api.url);

@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { withApi } from './with-api.ts';
 
-describe('the API, while it is unauthenticated', function () {
-  this.timeout(30_000);
-
+describe('the API, while it is unauthenticated', () => {
   it('answers under loopback names only, so that no rebound DNS name reaches it', () =>
     withApi(async ({ url }) => {
       const { port } = new URL(url);

@@ -9,9 +9,7 @@ import { insertSamples } from '../../db/node-metrics.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
-describe('the REST API', function () {
-  this.timeout(30_000);
-
+describe('the REST API', () => {
   it('starts a job, once per idempotency key', () =>
     withApi(async (api) => {
       const body = { source: { location: '/projects/a' }, goal: 'tidy up', idempotencyKey: 'k' };

@@ -13,9 +13,7 @@ import { finishStep, startStep } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
-describe('the WebSockets of the API', function () {
-  this.timeout(30_000);
-
+describe('the WebSockets of the API', () => {
   it('send what is recorded from a sequence number on, then what happens, and close with the end of the job', () =>
     withApi(async (api) => {
       const id = await addJob(api.database);
@@ -223,9 +221,7 @@ describe('the WebSockets of the API', function () {
     }));
 });
 
-describe('a job over a WebSocket', function () {
-  this.timeout(30_000);
-
+describe('a job over a WebSocket', () => {
   it('loses and doubles no event when the server dies and comes back, again and again', () =>
     withApi(async (api) => {
       const jobId = await addJob(api.database);

@@ -8,9 +8,7 @@ import { finishStep, startStep } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
-describe('the event stream', function () {
-  this.timeout(30_000);
-
+describe('the event stream', () => {
   it('sends what is recorded, then what happens, and ends with the job', () =>
     withApi(async (api) => {
       const id = await addJob(api.database);
@@ -91,9 +89,7 @@ describe('the event stream', function () {
     }));
 });
 
-describe("a step's log", function () {
-  this.timeout(30_000);
-
+describe("a step's log", () => {
   it('is sent from a byte on, byte for byte', () =>
     withApi(async (api) => {
       const { jobId, executionId } = await runningStep(api);

@@ -14,9 +14,7 @@ async function record(database: Database, { name, slots, labels, facts, probedAt
   );
 }
 
-describe('helix classes', function () {
-  this.timeout(30_000);
-
+describe('helix classes', () => {
   it('lists what steps asked for with who serves it, and explains any class', () =>
     withApi(async ({ url, database }) => {
       const classes = (...args: string[]) => helix(['--api', url, 'classes', ...args]);

@@ -12,9 +12,7 @@ import { JobScript } from './job-script.ts';
 
 const run = promisify(execFile);
 
-describe('commands on jobs', function () {
-  this.timeout(30_000);
-
+describe('commands on jobs', () => {
   it('list and show them, for people and for programs', () =>
     withApi(async (api) => {
       assert.match((await call(api, 'jobs')).stdout, /there are no jobs yet/);

@@ -57,9 +57,7 @@ async function withIssuer(
 
 const pending = (response: ServerResponse): void => sendJson(response, 400, { error: 'authorization_pending' });
 
-describe('helix login', function () {
-  this.timeout(30_000);
-
+describe('helix login', () => {
   for (const provider of ['qwen', 'copilot'])
     it(`shows code and address, waits for the browser and keeps the token of ${provider}, which it never shows`, () =>
       withIssuer(

@@ -13,9 +13,7 @@ taken ansible_host=192.0.2.3
 bad ansible_host={{x}}
 `;
 
-describe('helix nodes import', function () {
-  this.timeout(30_000);
-
+describe('helix nodes import', () => {
   it('shows what it would do, then registers what it can, says why not the rest, and ends with 1', () =>
     withApi(({ url }) =>
       withTempDir(async (dir) => {

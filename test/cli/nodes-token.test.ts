@@ -10,9 +10,7 @@ import { withTempDir } from '../support/temp-dir.ts';
 import { execute } from '../support/stack.ts';
 import { helix } from './helix.ts';
 
-describe('helix nodes token', function () {
-  this.timeout(30_000);
-
+describe('helix nodes token', () => {
   it('prints the command to run on the machine once, lists what became of tokens, and revokes', () =>
     withApi(async ({ url, database }) => {
       const nodes = (...args: string[]) => helix(['--api', url, 'nodes', ...args]);
@@ -100,9 +98,7 @@ describe('helix nodes token', function () {
     }));
 });
 
-describe('helix node join', function () {
-  this.timeout(30_000);
-
+describe('helix node join', () => {
   it('says before it connects anywhere that a token is needed, or is none', () =>
     withTempDir(async (dir) => {
       const joinWith = (...args: string[]) =>

@@ -7,9 +7,7 @@ import { withApi } from '../api/with-api.ts';
 import { withTempDir } from '../support/temp-dir.ts';
 import { helix } from './helix.ts';
 
-describe('helix nodes', function () {
-  this.timeout(30_000);
-
+describe('helix nodes', () => {
   it('adds, lists, probes and removes', () =>
     withApi(async ({ url }) => {
       const nodes = (...args: string[]) => helix(['--api', url, 'nodes', ...args]);

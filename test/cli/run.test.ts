@@ -9,9 +9,7 @@ import { withTempDir } from '../support/temp-dir.ts';
 import { helix, helixOnTerminal } from './helix.ts';
 import { JobScript } from './job-script.ts';
 
-describe('helix run', function () {
-  this.timeout(30_000);
-
+describe('helix run', () => {
   it('sends what was asked, with the repository around the folder it is called in', () =>
     withRepository(async (api, dir) => {
       play(api, (script) => script.finish());

@@ -6,9 +6,7 @@ import { addJob, resultOf } from '../db/samples.ts';
 import { updateJob } from '../../db/jobs.ts';
 import { helix } from './helix.ts';
 
-describe('helix usage', function () {
-  this.timeout(30_000);
-
+describe('helix usage', () => {
   it('shows calls, tokens, cache hits and cost, and says so when a price is not known', () =>
     withApi(async (api) => {
       const jobId = await addJob(api.database, { user: 'anna' });

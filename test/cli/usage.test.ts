@@ -7,9 +7,7 @@ import { helix } from './helix.ts';
 /** Where nothing answers: what is refused before anything is started ends with 2, what gets as far as this with 3. */
 const nowhere = ['--api', 'http://127.0.0.1:1'];
 
-describe('wrong usage of the command line', function () {
-  this.timeout(30_000);
-
+describe('wrong usage of the command line', () => {
   it('ends with exit code 2 and says what is allowed, before anything is started', () =>
     withTempDir(async (dir) => {
       await mkdir(join(dir, 'repo', '.git'), { recursive: true });
@@ -66,9 +64,7 @@ describe('wrong usage of the command line', function () {
   });
 });
 
-describe('help', function () {
-  this.timeout(30_000);
-
+describe('help', () => {
   it('lists every command, and the options of each', async () => {
     const all = await helix(['--help']);
     assert.equal(all.code, 0);

@@ -8,9 +8,7 @@ import { finishStep, startStep } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { withApi } from '../api/with-api.ts';
 
-describe('watching a job', function () {
-  this.timeout(30_000);
-
+describe('watching a job', () => {
   it('loses and doubles no event when the server dies and comes back, again and again', () =>
     withApi(async (api) => {
       const jobId = await addJob(api.database);
@@ -72,9 +70,7 @@ describe('watching a job', function () {
     }));
 });
 
-describe('following a log', function () {
-  this.timeout(30_000);
-
+describe('following a log', () => {
   it('goes on at the byte where the server died', () =>
     withApi(async (api) => {
       const jobId = await addJob(api.database);
@@ -107,9 +103,7 @@ describe('following a log', function () {
     }));
 });
 
-describe('the client', function () {
-  this.timeout(30_000);
-
+describe('the client', () => {
   it('throws what the server said, as the same error', () =>
     withApi(async (api) => {
       const client = createClient(api.url);

@@ -7,9 +7,7 @@ import { getJob, updateJob } from '../../db/jobs.ts';
 import { addJob, note, resultOf } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
-describe("a job's event log", function () {
-  this.timeout(30_000);
-
+describe("a job's event log", () => {
   it('has no gap and no double when twenty append at once and every append is delivered twice', () =>
     withSchema(async (database, url) => {
       const jobId = await addJob(database);

@@ -5,9 +5,7 @@ import { getJob, insertJob, listJobs, updateJob } from '../../db/jobs.ts';
 import { addJob, resultOf } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
-describe('the records of jobs', function () {
-  this.timeout(30_000);
-
+describe('the records of jobs', () => {
   it('hold a job once, however often it is inserted', () =>
     withSchema(async (database) => {
       const job = {

@@ -8,9 +8,7 @@ import { withSchema } from './with-schema.ts';
 
 const hour = 3_600_000;
 
-describe('the records of tokens to join with', function () {
-  this.timeout(30_000);
-
+describe('the records of tokens to join with', () => {
   it('let one machine use a token, of many at once, as long as it is open', () =>
     withSchema(async (database) => {
       assert.deepEqual(await whoMayJoin(database), { tokens: false, nodes: false });

@@ -12,9 +12,7 @@ import {
 } from '../../db/llm-providers.ts';
 import { withSchema } from './with-schema.ts';
 
-describe('the circuit of a provider', function () {
-  this.timeout(30_000);
-
+describe('the circuit of a provider', () => {
   const fail = async (database: Database, times: number): Promise<void> => {
     for (let time = 0; time < times; time += 1) await reportFault(database, 'a', 'HTTP 500', false);
   };
@@ -84,9 +82,7 @@ describe('the circuit of a provider', function () {
     }));
 });
 
-describe("the tokens of a provider's minute", function () {
-  this.timeout(30_000);
-
+describe("the tokens of a provider's minute", () => {
   it('go at once up to a minute’s worth, and then each call has its place in the line', () =>
     withSchema(async (database) => {
       const take = (amount: number): Promise<number> => takeTokens(database, 'a', amount, 6_000);

@@ -3,9 +3,7 @@ import { openDatabase } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
 import { withDatabase } from '../support/postgres.ts';
 
-describe('migrations', function () {
-  this.timeout(30_000);
-
+describe('migrations', () => {
   it('are applied once, also when several processes apply them at the same moment', () =>
     withDatabase(async (url) => {
       const databases = Array.from({ length: 4 }, () => openDatabase(url));

@@ -13,9 +13,7 @@ import { appendEvents, readEvents } from '../../db/events.ts';
 import { addJob, note } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
-describe('the record of model calls', function () {
-  this.timeout(30_000);
-
+describe('the record of model calls', () => {
   const most = { usd: 0.5, tokens: 1_000 };
   const model = 'anthropic/claude-sonnet-5-5';
 

@@ -22,9 +22,7 @@ const sample = (at: number, more: Partial<NodeSample> = {}): NodeSample => ({
   ...more,
 });
 
-describe('metrics of nodes', function () {
-  this.timeout(30_000);
-
+describe('metrics of nodes', () => {
   it('are kept by the sample, minute and hour, each for its time, however often they are condensed', () =>
     withSchema(async (database) => {
       await insertNode(database, nodeRecord('n'));

@@ -6,9 +6,7 @@ import { startStep } from '../../db/steps.ts';
 import { addJob, nodeRecord } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
-describe('the records of nodes', function () {
-  this.timeout(30_000);
-
+describe('the records of nodes', () => {
   it('give back what was saved, an SSH node as well as the own machine', () =>
     withSchema(async (database) => {
       const remote = nodeRecord('remote');
@@ -75,9 +73,7 @@ describe('the records of nodes', function () {
     }));
 });
 
-describe('the standing of a node', function () {
-  this.timeout(30_000);
-
+describe('the standing of a node', () => {
   it('is the most serious of what holds, with all reasons, and each change is kept with its time', () =>
     withSchema(async (database) => {
       await insertNode(database, nodeRecord('n'));
@@ -124,9 +120,7 @@ describe('the standing of a node', function () {
     }));
 });
 
-describe('demanded capability classes', function () {
-  this.timeout(30_000);
-
+describe('demanded capability classes', () => {
   it('are listed once, and announced the first time', () =>
     withSchema(async (database) => {
       const heard: (string | undefined)[] = [];

@@ -14,9 +14,7 @@ const result: StepResult = {
   durationMs: 12,
 };
 
-describe('the step cache', function () {
-  this.timeout(30_000);
-
+describe('the step cache', () => {
   it('answers for the keys that it has, with what was kept last', () =>
     withSchema(async (database) => {
       await storeStep(database, 'b', 'sample', result);

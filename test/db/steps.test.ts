@@ -6,9 +6,7 @@ import { withSchema } from './with-schema.ts';
 
 const outcome = { state: 'succeeded' as const, exitCode: 0, end: 'exited', logBytes: 10, durationMs: 5 };
 
-describe('the records of steps', function () {
-  this.timeout(30_000);
-
+describe('the records of steps', () => {
   it('number steps within their job without gaps, also when many start at once, and keep the number on a retry', () =>
     withSchema(async (database) => {
       const jobs = [await addJob(database), await addJob(database)];

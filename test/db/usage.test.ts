@@ -6,9 +6,7 @@ import { readUsage } from '../../db/usage.ts';
 import { addJob } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
-describe('what calls of models took', function () {
-  this.timeout(30_000);
-
+describe('what calls of models took', () => {
   interface Call {
     jobId: string;
     callId: string;

@@ -11,9 +11,7 @@ import { eventually, type Stack, startStack } from '../support/stack.ts';
 type Event = JobEventData & { seq: number };
 type Move = (asked: { prompt: string; answers: number; results: string[] }) => ModelMove;
 
-describe('what users say to an agent', function () {
-  this.timeout(120_000);
-
+describe('what users say to an agent', () => {
   let dir: string;
   let stack: Stack;
   let model: ScriptedModel;

@@ -15,9 +15,7 @@ const png = Buffer.from(
   'base64',
 );
 
-describe('files attached to what a user says', function () {
-  this.timeout(120_000);
-
+describe('files attached to what a user says', () => {
   it('arrive at the model byte for byte, and are nowhere in histories and records but by their hash', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'helix-attach-'));
     let move: (asked: { prompt: string; answers: number }) => ModelMove = () => 'I see.';

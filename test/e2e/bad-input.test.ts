@@ -9,8 +9,7 @@ const withTest = (test: string): Record<string, string> => ({
   'package.json': JSON.stringify({ name: 'odd', version: '1.0.0', private: true, scripts: { test } }, null, 2),
 });
 
-describe('what bad input gets', function () {
-  this.timeout(120_000);
+describe('what bad input gets', () => {
   let stack: Stack;
   let dir: string;
 

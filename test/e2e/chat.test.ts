@@ -17,9 +17,7 @@ type Move = (asked: { prompt: string; answers: number; results: string[] }) => M
 type Asked = Extract<JobEventData, { type: 'agent.asks' }>;
 type Answered = Extract<JobEventData, { type: 'chat.answered' }>;
 
-describe('a chat', function () {
-  this.timeout(120_000);
-
+describe('a chat', () => {
   let dir: string;
   let stack: Stack;
   let client: HelixClient;

@@ -10,8 +10,7 @@ const manifest = (scripts: Record<string, string>): Record<string, string> => ({
   'package.json': JSON.stringify({ name: 'controlled', version: '1.0.0', private: true, scripts }, null, 2),
 });
 
-describe('what a user says to a job', function () {
-  this.timeout(120_000);
+describe('what a user says to a job', () => {
   let stack: Stack;
   let dir: string;
   let quick: string;

@@ -5,9 +5,7 @@ import { join } from 'node:path';
 import { ended, withFleet } from '../support/fleet.ts';
 import { eventually } from '../support/stack.ts';
 
-describe('machines that fail in the middle of a job', function () {
-  this.timeout(120_000);
-
+describe('machines that fail in the middle of a job', () => {
   it('a machine that freezes and a full disk send their steps elsewhere; a result that comes late is not used, and nothing stays behind', () =>
     withFleet({ machines: [{}, {}] }, async (fleet) => {
       const { client, machines } = fleet;

@@ -32,9 +32,7 @@ async function withTools<T>(
   }
 }
 
-describe('the life of nodes', function () {
-  this.timeout(120_000);
-
+describe('the life of nodes', () => {
   it('a node on which steps fail that others pass is put into quarantine, costs no job anything, and comes back when it is mended', () =>
     withTools(async (fleet, makeTool) => {
       const { client } = fleet;

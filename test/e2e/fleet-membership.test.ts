@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { nodeRegistrationSchema } from '../../contracts/node.ts';
 import { withFleet } from '../support/fleet.ts';
 
-describe('a fleet whose machines come and go', function () {
-  this.timeout(120_000);
-
+describe('a fleet whose machines come and go', () => {
   it('takes in what is right, refuses what is not with nothing left on record, and purges', () =>
     withFleet(
       { machines: [{}, {}, { loginShell: '/usr/sbin/nologin' }] },

@@ -6,9 +6,7 @@ import { withFleet } from '../support/fleet.ts';
 import { eventually } from '../support/stack.ts';
 import { prepareProject, prepareSteps } from '../support/steps-of-a-job.ts';
 
-describe('steps that wait for one place', function () {
-  this.timeout(120_000);
-
+describe('steps that wait for one place', () => {
   it('are taken up in turns of the users, those of critical jobs first', async () => {
     await withFleet({ machines: [{}] }, async (fleet) => {
       await fleet.addMachine(0, 1);

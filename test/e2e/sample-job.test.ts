@@ -6,8 +6,7 @@ import { prepareSample } from '../../examples/prepare-sample.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type Stack, startStack, succeed } from '../support/stack.ts';
 
-describe('the main job on the sample repository', function () {
-  this.timeout(120_000);
+describe('the main job on the sample repository', () => {
   let stack: Stack;
   let dir: string;
   let sample: string;

@@ -53,9 +53,7 @@ function timeWithoutHanging(count: number): Promise<number> {
 const twelveTools = 'git node npm pnpm yarn bun deno go cargo rustc python java'.split(' ');
 const linuxOnX64 = { platform: 'linux', arch: 'x64' } as const;
 
-describe('detection', function () {
-  this.timeout(30_000);
-
+describe('detection', () => {
   it('describes this machine as its own tools do', async () => {
     const facts = nodeFactsSchema.parse(await detectFacts(await detectLoginEnvironment(), '/'));
     const say = (command: string): string => execFileSync('/bin/sh', ['-c', command], { encoding: 'utf8' }).trim();

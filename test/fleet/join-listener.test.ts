@@ -56,9 +56,7 @@ const closed = async (socket: Socket): Promise<void> => {
   if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
 };
 
-describe('where machines join', function () {
-  this.timeout(20_000);
-
+describe('where machines join', () => {
   it('lets in who has the secret of its identity, whoever that says it is, and nobody else', () =>
     withListener(async ({ address, secret, sessions }) => {
       const socket = await reach({ addresses: [address], identity, secret }, never);
@@ -111,9 +109,7 @@ describe('where machines join', function () {
     ));
 });
 
-describe('machines that have come', function () {
-  this.timeout(20_000);
-
+describe('machines that have come', () => {
   it('are given to one that waits for them each, and the last one to show a credential is the node', () =>
     withListener(async ({ dir, address, secret, sessions }) => {
       const serve = async () => {
@@ -148,9 +144,7 @@ describe('machines that have come', function () {
     }));
 });
 
-describe('a machine that joins', function () {
-  this.timeout(20_000);
-
+describe('a machine that joins', () => {
   const join = async (dir: string, token: string, signal = never): Promise<string[]> => {
     const said: string[] = [];
     await joinFleet({ root: `${dir}/node`, token, say: (line) => said.push(line), signal });

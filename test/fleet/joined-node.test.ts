@@ -67,9 +67,7 @@ function withJoined(use: (place: Place) => Promise<void>, patienceMs = 10_000): 
   });
 }
 
-describe('a node over a connection that its machine has made', function () {
-  this.timeout(30_000);
-
+describe('a node over a connection that its machine has made', () => {
   it('delivers every line once, however often the connection is lost, and the snapshot', () =>
     withJoined(async ({ node, spec, store, cut }) => {
       const states: string[] = [];

@@ -15,9 +15,7 @@ async function addNodes(database: Database, ...names: string[]): Promise<void> {
   for (const name of names) await insertNode(database, nodeRecord(name));
 }
 
-describe('leases of nodes', function () {
-  this.timeout(30_000);
-
+describe('leases of nodes', () => {
   it('a node belongs to one pool at a time, however many claim at once, and to each with a higher epoch', () =>
     withSchema(async (database) => {
       const names = Array.from({ length: 20 }, (_, index) => `n${index}`);

@@ -67,9 +67,7 @@ async function survive({ node, spec, dir }: Machine, fault: () => void, heal: ()
   await node.release(running.id);
 }
 
-describe('what happens to machines', function () {
-  this.timeout(60_000);
-
+describe('what happens to machines', () => {
   const partitions: [Direction, string][] = [
     ['both', 'in both directions'],
     ['to', 'to the machine'],

@@ -79,8 +79,7 @@ const layer = (install: string, key = 'a'): Layer => ({
   env: { PATH: 'modules/bin', FROM_LAYER: 'yes' },
 });
 
-describe('the local node', function () {
-  this.timeout(30_000);
+describe('the local node', () => {
   let kept: Kept<Local>;
   before(async () => {
     kept = await keepOpen(lendNode);

@@ -87,9 +87,7 @@ const layer = (install: string): Layer => ({
   env: {},
 });
 
-describe('the cache of a node', function () {
-  this.timeout(60_000);
-
+describe('the cache of a node', () => {
   it('is limited to half of the disk or to what a user says, and leaves a reserve', () => {
     const gibibyte = 2 ** 30;
     const disk = (total: number, free: number) => ({ total: total * gibibyte, free: free * gibibyte });

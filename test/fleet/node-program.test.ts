@@ -45,9 +45,7 @@ function running(sshd: Sshd): number {
   return sshd.processes().filter(({ command }) => /bin\/echo-[0-9a-f]{16}\.mjs/.test(command)).length;
 }
 
-describe('a program on a node', function () {
-  this.timeout(30_000);
-
+describe('a program on a node', () => {
   it('is brought there once, and has what it reads and writes relayed, however much', () =>
     withProgram(async ({ node, sshd, program }) => {
       const sent = Buffer.alloc(8 << 20, 'abcdefgh');

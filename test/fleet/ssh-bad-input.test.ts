@@ -68,8 +68,7 @@ async function withMount(folder: string, options: string, use: () => Promise<voi
 
 let cacheDir: string;
 
-describe('a machine that is not as it should be', function () {
-  this.timeout(60_000);
+describe('a machine that is not as it should be', () => {
   before(async () => {
     cacheDir = await mkdtemp(join(tmpdir(), 'helix-test-'));
   });

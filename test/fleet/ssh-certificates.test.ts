@@ -89,9 +89,7 @@ async function withEnvironment(name: string, value: string, use: () => Promise<v
   }
 }
 
-describe('a user certificate', function () {
-  this.timeout(60_000);
-
+describe('a user certificate', () => {
   it('beside a key file logs in, whatever type the key has', () =>
     withMachine(async ({ key, sign, logIn, refused }) => {
       await refused({ keyFile: key('without') }, /accepted none of the keys: add the public key [^;]*$/);

@@ -60,9 +60,7 @@ async function lockedCopy(sshd: Sshd, file: string, passphrase: string): Promise
   return file;
 }
 
-describe('an SSH connection', function () {
-  this.timeout(60_000);
-
+describe('an SSH connection', () => {
   it('goes through a chain of hosts, each with its own key checked, and tells their keys', () =>
     withChain(async (far, middle, near) => {
       const jumps = [await asJump(near), await asJump(middle, { kind: 'accept-new' })];

@@ -83,9 +83,7 @@ async function withRelay(ports: number[], use: (port: number) => Promise<void>):
   }
 }
 
-describe('a host certificate', function () {
-  this.timeout(60_000);
-
+describe('a host certificate', () => {
   it('makes a host known whose authority is, whatever types the keys have', async () => {
     const types = [
       ['ed25519', 'ecdsa'],

@@ -7,9 +7,7 @@ import { openSshNode } from '../../fleet/node.ts';
 import { withSshd } from '../support/sshd.ts';
 import { eventually, quickTiming, start, withProject } from './project-fixture.ts';
 
-describe('a purge', function () {
-  this.timeout(60_000);
-
+describe('a purge', () => {
   it('ends what runs and leaves no trace of Helix, and what is not its own alone', async () => {
     const cacheDir = await mkdtemp(join(tmpdir(), 'helix-test-'));
     const list = (folder: string): string[] =>

@@ -260,8 +260,7 @@ describe('whatever the conversation and the limit', () => {
     return messages;
   }
 
-  it('the result is under the limit, in order, with every call beside its results', async function () {
-    this.timeout(30_000);
+  it('the result is under the limit, in order, with every call beside its results', async () => {
     let compressed = 0;
     for (let seed = 1; seed <= 300; seed++) {
       const random = dice(seed);

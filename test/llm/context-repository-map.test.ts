@@ -80,9 +80,7 @@ const services: Files = {
   'README.md': '# services',
 };
 
-describe('a repository map', function () {
-  this.timeout(20_000);
-
+describe('a repository map', () => {
   it('shows definitions with signatures and lines, methods below their class, in eight languages and more', async () => {
     const cases: [path: string, source: string, lines: string[]][] = [
       [
@@ -106,7 +104,7 @@ describe('a repository map', function () {
       ],
       [
         'a.js',
-        `exports.parse = function parse(text) {};\nParser.prototype.next = function () {};\nclass Reader { #skip() {} }\n`,
+        `exports.parse = function parse(text) {};\nParser.prototype.next = () => {};\nclass Reader { #skip() {} }\n`,
         [
           '1 exports.parse = function parse(text)',
           '2 Parser.prototype.next = function ()',

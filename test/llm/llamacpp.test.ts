@@ -66,8 +66,7 @@ function callsOf(response: LlmResponse) {
   return response.message.content.filter((part) => part.type === 'tool-call');
 }
 
-describe('llamacpp, with a real model on the processor', function () {
-  this.timeout(120_000);
+describe('llamacpp, with a real model on the processor', () => {
   before('llama.cpp is fetched', () => llamaHome());
 
   it('streams an answer, counts its tokens, and says the same with the same seed', () =>
@@ -302,9 +301,7 @@ describe('llamacpp, with a real model on the processor', function () {
     }));
 });
 
-describe("llamacpp's processes", function () {
-  this.timeout(60_000);
-
+describe("llamacpp's processes", () => {
   it('are shared by those who want one model, and end when nobody has wanted it for a while', () =>
     withTempDir(async (folder) => {
       const model = join(folder, 'tiny.gguf');
@@ -336,9 +333,7 @@ describe("llamacpp's processes", function () {
     }));
 });
 
-describe('llama.cpp itself', function () {
-  this.timeout(120_000);
-
+describe('llama.cpp itself', () => {
   it('is small, fetched once by two that want it, and made again when it is half', async () => {
     const home = await llamaHome();
     const build = cpuBuild();

@@ -55,9 +55,7 @@ function withModels(use: (place: Place) => Promise<void>, ollama = nobody): Prom
 
 const source = 'hub:owner/repository:Q4_K_M';
 
-describe('helix models, on this machine', function () {
-  this.timeout(60_000);
-
+describe('helix models, on this machine', () => {
   it('pulls, lists, shows and removes', () =>
     withModels(async ({ models, home }) => {
       assert.match((await models(['list', '--local'])).stdout, /no local models/);

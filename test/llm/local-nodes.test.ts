@@ -94,8 +94,7 @@ function running(sshd: Sshd): { hosts: number; models: number } {
 
 const signal = new AbortController().signal;
 
-describe('models on a node', function () {
-  this.timeout(120_000);
+describe('models on a node', () => {
   before('llama.cpp is fetched', () => llamaHome());
 
   it('come through the controller where the node has no npm and no token, go on after a break, and answer', () =>

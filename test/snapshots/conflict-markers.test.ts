@@ -6,9 +6,7 @@ import { emptyTree, wrapSnapshot } from '../../snapshots/objects.ts';
 import { openStore } from '../../snapshots/store.ts';
 import { withTempDir } from '../support/temp-dir.ts';
 
-describe('markers of a conflict', function () {
-  this.timeout(20_000);
-
+describe('markers of a conflict', () => {
   it('are found by their lines until none is left, whatever looked like one before', () =>
     withTempDir(async (dir) => {
       const store = await openStore(`${dir}/store`);

@@ -20,9 +20,7 @@ function bytes(path: string, content: string, executable?: boolean): FileChange 
   return { path, content: Buffer.from(content), ...(executable === undefined ? {} : { executable }) };
 }
 
-describe('an edit of a snapshot without a checkout', function () {
-  this.timeout(20_000);
-
+describe('an edit of a snapshot without a checkout', () => {
   it('gives the very snapshot that the same edit of a checkout gives', () =>
     withTempDir(async (dir) => {
       const store = await openStore(`${dir}/store`);

@@ -36,9 +36,7 @@ async function comesBack(files: Files, more?: (folder: string) => Promise<void>)
   });
 }
 
-describe('a snapshot is exact', function () {
-  this.timeout(20_000);
-
+describe('a snapshot is exact', () => {
   it('keeps exec bits, symlinks of every kind and empty folders', () =>
     comesBack({
       'bin/tool': { run: '#!/bin/sh\n' },
@@ -163,7 +161,7 @@ describe('a snapshot is exact', function () {
       assert.equal(await two.capture(), await (await openWorkspace(store, `${dir}/one`, { exclude: [] })).capture());
     }));
 
-  it('says which file cannot be read', async function () {
+  it('says which file cannot be read', async () => {
     await withTempDir(async (dir) => {
       await writeFiles(`${dir}/w`, { 'fine.txt': 'f', 'deep/secret.txt': 's' });
       await chmod(`${dir}/w/deep/secret.txt`, 0o000);
@@ -193,9 +191,7 @@ async function captureAsNobody(dir: string): Promise<string> {
   return stdout;
 }
 
-describe('random trees', function () {
-  this.timeout(20_000);
-
+describe('random trees', () => {
   for (const seed of [1, 2, 3, 4]) {
     it(`come back from any snapshot to any other (seed ${seed})`, () =>
       withTempDir(async (dir) => {

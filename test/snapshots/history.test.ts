@@ -14,9 +14,7 @@ async function withRepository(use: (path: string, first: string, dir: string) =>
   });
 }
 
-describe('the history of a repository', function () {
-  this.timeout(20_000);
-
+describe('the history of a repository', () => {
   it('tells commits, their changes, and who wrote each line', () =>
     withRepository(async (path, first) => {
       const history = openHistory(path);

@@ -18,9 +18,7 @@ async function withBase(use: (store: SnapshotStore, base: string) => Promise<voi
   });
 }
 
-describe('a merge of snapshots', function () {
-  this.timeout(20_000);
-
+describe('a merge of snapshots', () => {
   it('brings together what two sides did, through renames too', () =>
     withBase(async (store, base) => {
       const content = (await store.read(base, 'a'))!.toString();

@@ -52,9 +52,7 @@ async function otherState(repo: string): Promise<string> {
   return (await promisify(execFile)('sh', ['-c', script], { cwd: repo })).stdout;
 }
 
-describe('publishing a branch', function () {
-  this.timeout(20_000);
-
+describe('publishing a branch', () => {
   it('writes commits and one ref, and nothing else', () =>
     withJob({ a: '1', b: '1' }, nothing, async ({ dir, repo, store, source, change }) => {
       await writeFiles(dir, { 'hook.sh': { run: `#!/bin/sh\necho ran >> ${dir}/proof\n` } });
@@ -180,9 +178,7 @@ describe('publishing a branch', function () {
   });
 });
 
-describe('applying a patch', function () {
-  this.timeout(20_000);
-
+describe('applying a patch', () => {
   it('changes the working tree and nothing else', () =>
     withJob(
       { a: 'one\ntwo\n', gone: 'g', 'crlf.txt': 'x\r\ny\r\n', '.gitattributes': '* text filter=evil\n' },

@@ -18,8 +18,7 @@ async function withSnapshot(
   });
 }
 
-describe('a search of a snapshot', function () {
-  this.timeout(20_000);
+describe('a search of a snapshot', () => {
   const files = {
     'src/a.ts': 'one\nconst Größe = 1;\nthree\nfour\nconst b = 2;\n',
     'src/deep/b.tsx': 'const c = 3;\n',

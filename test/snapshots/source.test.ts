@@ -39,9 +39,7 @@ async function gitFolder(repo: string): Promise<string> {
   return stdout;
 }
 
-describe('importing a working tree', function () {
-  this.timeout(20_000);
-
+describe('importing a working tree', () => {
   it('takes it as it is and never writes to the repository', () =>
     withRepository(async ({ dir, repo, head, store }) => {
       assert.equal((await importSource(store, { location: repo })).dirty, false);
@@ -234,9 +232,7 @@ describe('importing a working tree', function () {
     }));
 });
 
-describe('importing a commit', function () {
-  this.timeout(20_000);
-
+describe('importing a commit', () => {
   it('takes a branch, a tag or an id, not the working tree', () =>
     withRepository(async ({ dir, repo, head, store }) => {
       await userGit(repo, 'tag', '-a', '-m', 'tag', 'v1');
@@ -284,9 +280,7 @@ describe('importing a commit', function () {
     }));
 });
 
-describe('importing from a URL', function () {
-  this.timeout(30_000);
-
+describe('importing from a URL', () => {
   it('fetches one commit where the server can send one', () =>
     withRepository(async ({ repo, head, store, dir }) => {
       await writeFiles(repo, { 'src/a.ts': 'second\n' });

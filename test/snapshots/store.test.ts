@@ -15,9 +15,7 @@ async function capture(store: SnapshotStore, dir: string, files: Files): Promise
   return (await openWorkspace(store, dir, { exclude: [] })).capture();
 }
 
-describe('a snapshot store', function () {
-  this.timeout(20_000);
-
+describe('a snapshot store', () => {
   it('is made once by any number of processes at once, and completed when half made', () =>
     withTempDir(async (dir) => {
       await mkdir(`${dir}/store/objects`, { recursive: true });

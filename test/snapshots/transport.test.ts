@@ -52,9 +52,7 @@ function tree(store: SnapshotStore, ...entries: [mode: string, name: string, obj
   return hash(store, 'tree', Buffer.concat(parts));
 }
 
-describe('sending snapshots', function () {
-  this.timeout(20_000);
-
+describe('sending snapshots', () => {
   it('sends only what is missing', () =>
     withPair(300, async ({ from, to, first, second }) => {
       const whole = await buffer(exportPack(from, [first], []));

@@ -53,9 +53,7 @@ async function names(dir: string): Promise<string[]> {
   return (await manifest(dir)).map((line) => line.split(' ').at(-1)!).sort();
 }
 
-describe('restoring a workspace', function () {
-  this.timeout(20_000);
-
+describe('restoring a workspace', () => {
   it('removes files made since, keeps what git ignores', () =>
     withBench(async ({ work, w, snapshot }) => {
       const id = await snapshot({ '.gitignore': '*.cache\ncaches/\n', 'a/one': '1', two: '2' });
@@ -302,9 +300,7 @@ describe('restoring a workspace', function () {
     }));
 });
 
-describe('outputs', function () {
-  this.timeout(20_000);
-
+describe('outputs', () => {
   it('are captured whether git ignores them or not, and come as a tree of their own', () =>
     withBench(async ({ store, work, w, snapshot }) => {
       const id = await snapshot({ '.gitignore': 'dist/\n', 'src/a': '1' });
@@ -408,9 +404,7 @@ describe('outputs', function () {
     ));
 });
 
-describe('workspaces', function () {
-  this.timeout(30_000);
-
+describe('workspaces', () => {
   it('are captured in parallel from one store', () =>
     withBench(async ({ dir, store, snapshot }) => {
       const base = await snapshot(

@@ -10,9 +10,7 @@ import { eventually } from '../support/stack.ts';
 
 const threeSeconds = { minutes: 0.05 };
 
-describe('a budget of minutes', function () {
-  this.timeout(60_000);
-
+describe('a budget of minutes', () => {
   async function outOfBudget({ database, job }: Agents): Promise<string> {
     return await eventually('the budget is used up', async () => {
       const events = await readEvents(database, job.jobId, 0, 1_000);

@@ -15,9 +15,7 @@ import { eventually } from '../support/stack.ts';
 
 const usage = { input: 400, output: 50 };
 
-describe('what agents spend', function () {
-  this.timeout(60_000);
-
+describe('what agents spend', () => {
   async function withAgent(
     move: (asked: Asked, journal: readonly JournalEntry[]) => ProviderMove,
     use: (agents: Agents, journal: readonly JournalEntry[]) => Promise<void>,

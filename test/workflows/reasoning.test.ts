@@ -31,9 +31,7 @@ function tree({ prompt, body }: Asked): ProviderMove {
   return { text: 'The answer.' };
 }
 
-describe('reasoning in a turn', function () {
-  this.timeout(120_000);
-
+describe('reasoning in a turn', () => {
   function withTurns<T>(
     move: (asked: Asked, count: number) => ProviderMove | Promise<ProviderMove>,
     use: (agents: Agents, provider: ScriptedProvider) => Promise<T>,

@@ -10,9 +10,7 @@ import { withTempDir } from '../support/temp-dir.ts';
 
 const folder = join(root, 'test', 'histories');
 
-describe('histories of released workflows', function () {
-  this.timeout(120_000);
-
+describe('histories of released workflows', () => {
   it('are there for every workflow', async () => {
     const kept = new Set((await readdir(folder)).map((name) => name.replace(/-\d+\.json$/, '')));
     assert.deepEqual(

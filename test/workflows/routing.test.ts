@@ -20,9 +20,7 @@ const blind = 'openrouter/deepseek/deepseek-chat';
 const seeing = 'anthropic/claude-sonnet-5-5';
 const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-describe('the calls of an agent', function () {
-  this.timeout(60_000);
-
+describe('the calls of an agent', () => {
   async function withTwo(
     move: (asked: Asked, journal: readonly JournalEntry[]) => ProviderMove,
     use: (agents: Agents, journal: readonly JournalEntry[]) => Promise<void>,

@@ -64,9 +64,7 @@ async function withMachine(
   });
 }
 
-describe('a machine with Windows, over SSH', function () {
-  this.timeout(30_000);
-
+describe('a machine with Windows, over SSH', () => {
   before(async () => {
     cacheDir = await mkdtemp(join(tmpdir(), 'helix-agent-'));
   });

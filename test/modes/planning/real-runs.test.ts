@@ -32,9 +32,7 @@ function outcome(runs: TaskRun[]): unknown[] {
   ]);
 }
 
-describe('planned commands on real projects', function () {
-  this.timeout(60_000);
-
+describe('planned commands on real projects', () => {
   it('a npm workspace: links and outputs reach the packages that need them in other folders', async () => {
     const manifest = (name: string, more: object): string =>
       JSON.stringify({ name, version: '1.0.0', main: 'dist/index.js', ...more });

@@ -17,9 +17,7 @@ async function head(repository: string): Promise<string> {
   return stdout.trim();
 }
 
-describe('the sample repository', function () {
-  this.timeout(30_000);
-
+describe('the sample repository', () => {
   it('is made with the same commit everywhere, and left alone afterwards', () =>
     withTempDir(async (dir) => {
       const first = await prepareSample(join(dir, 'home/sample'));
