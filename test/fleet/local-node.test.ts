@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Layer } from '../../contracts/step.ts';
@@ -183,14 +183,16 @@ describe('the local node', () => {
     }));
 
   it('lets go of a command and is picked up by another controller', () =>
-    withLocalNode(async ({ spec, open }) => {
+    withLocalNode(async ({ spec, open, dir }) => {
       const node = await open();
-      const step = await spec('echo one; sleep 0.7; echo two');
+      const go = join(dir, 'go');
+      const step = await spec(`echo one; until [ -e ${go} ]; do sleep 0.05; done; echo two`);
       const running = start(node, step);
       await running.says('one');
       running.control.abort(DETACH);
       await assert.rejects(running.outcome, DETACH);
       await node.close();
+      await writeFile(go, '');
       const next = await open();
       const resumed = start(next, step, { executionId: running.id, logOffset: 4, attachOnly: true });
       assert.equal((await resumed.outcome).exitCode, 0);

@@ -159,14 +159,16 @@ describe('an SSH node', () => {
     }));
 
   it('goes on for another controller after everything of the first has gone', () =>
-    withMachine(async ({ open, spec, sshd }) => {
+    withMachine(async ({ open, spec, sshd, dir }) => {
       const first = await open();
-      const step = await spec('echo one; sleep 0.8; echo two > made.txt; echo two');
+      const go = join(dir, 'go');
+      const step = await spec(`echo one; until [ -e ${go} ]; do sleep 0.05; done; echo two > made.txt; echo two`);
       const running = start(first, step);
       await running.says('one');
       sshd.killConnections();
       await first.close();
       await assert.rejects(running.outcome, { code: 'node.lost' });
+      await writeFile(go, '');
       const second = await open();
       const resumed = start(second, step, { executionId: running.id });
       assert.equal((await resumed.outcome).exitCode, 0);
