@@ -104,7 +104,7 @@ describe('a repository map', () => {
       ],
       [
         'a.js',
-        `exports.parse = function parse(text) {};\nParser.prototype.next = () => {};\nclass Reader { #skip() {} }\n`,
+        `exports.parse = function parse(text) {};\nParser.prototype.next = function () {};\nclass Reader { #skip() {} }\n`,
         [
           '1 exports.parse = function parse(text)',
           '2 Parser.prototype.next = function ()',
