@@ -23,10 +23,16 @@ export interface ChatControlOptions {
 /** What users do in chats. A chat's id is its workflow's id, whatever run it is in. */
 export function createChatControl({ client, database, webUrl, chooseModels }: ChatControlOptions): ChatControl {
   type Handle = ReturnType<Client['workflow']['getHandle']>;
-  const ask = async <T>(jobId: string, question: (handle: Handle) => Promise<T>): Promise<T> => {
+  /** `ifGone` is for what is not asked of a chat that has ended. */
+  const ask = async <T>(
+    jobId: string,
+    question: (handle: Handle) => Promise<T>,
+    ifGone?: (jobId: string) => Promise<void>,
+  ): Promise<T> => {
     try {
       return await untilProcessed(() => question(client.workflow.getHandle(jobId)));
     } catch (error) {
+      if (error instanceof WorkflowNotFoundError) await ifGone?.(jobId);
       throw fromTemporal(error, jobId);
     }
   };
@@ -40,13 +46,8 @@ export function createChatControl({ client, database, webUrl, chooseModels }: Ch
   };
   const tell = async <T>(jobId: string, message: (handle: Handle) => Promise<T>): Promise<T> => {
     await refuseEnded(jobId);
-    try {
-      return await untilProcessed(() => message(client.workflow.getHandle(jobId)));
-    } catch (error) {
-      // It may have ended while the message was on its way.
-      if (error instanceof WorkflowNotFoundError) await refuseEnded(jobId);
-      throw fromTemporal(error, jobId);
-    }
+    // It may end while the message is on its way.
+    return await ask(jobId, message, refuseEnded);
   };
 
   return {

@@ -4,22 +4,15 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createOnce, readIfThere } from '../layout.ts';
 import { isAlive } from '../process-tree.ts';
-import { type AgentTiming, watchdogLimits } from '../timing.ts';
+import { watchdogLimits } from '../timing.ts';
+import type { CommandStart } from './types.ts';
 
 /** What a supervisor is told, in the file `start.json` of the run's folder: variables may be secret, and a command line can be read by others. */
-export interface SupervisorStart {
+export interface SupervisorStart extends Omit<CommandStart, 'run'> {
   /** The program that understands the command. */
   sh: string;
   /** Where the supervisor itself finds programs. */
   path: string;
-  shell: string;
-  cwd: string;
-  env: Record<string, string>;
-  heading: string;
-  log: string;
-  timing: AgentTiming;
-  timeoutMs: number;
-  logLimitBytes: number;
   /** Process id of the agent that asks for it. */
   agent: number;
 }
