@@ -30,16 +30,18 @@ describe('the database connection', () => {
         await database.query('create table t as select x, 0 as n from generate_series(1, 2) x');
         let waiting = 0;
         const { promise: bothHold, resolve } = Promise.withResolvers<void>();
+        const { promise: oneIsDone, resolve: done } = Promise.withResolvers<void>();
         const add = (first: number, second: number): Promise<void> =>
           database.transaction(async (transaction) => {
+            // Tried again at once, it could collide once more.
+            if (waiting === 2) await oneIsDone;
             await transaction.query('update t set n = n + 1 where x = $1', [first]);
             if ((waiting += 1) === 2) resolve();
             await bothHold;
             await transaction.query('update t set n = n + 1 where x = $1', [second]);
           });
-        await Promise.all([add(1, 2), add(2, 1)]);
-        // Tried again, it may collide once more before the other one goes on.
-        assert.ok(waiting >= 3);
+        await Promise.all([add(1, 2).then(done), add(2, 1).then(done)]);
+        assert.equal(waiting, 3);
         assert.deepEqual((await database.query('select n from t order by x')).rows, [{ n: 2 }, { n: 2 }]);
       } finally {
         await database.close();
