@@ -9,7 +9,7 @@ import type { StepEnd } from '../../contracts/step.ts';
 import { createOnce, hasCode, readIfThere } from './layout.ts';
 import { Pace } from './pace.ts';
 import { commands } from './platform/commands.ts';
-import type { PidMark } from './process-tree.ts';
+import { markerName, type PidMark } from './process-tree.ts';
 import type { AgentTiming } from './timing.ts';
 
 /** Why a run was ended by the node. */
@@ -131,7 +131,8 @@ export class CommandRun {
     const { folder: _folder, name: _name, ...command } = this.#options;
     this.#since = commands.markPids();
     try {
-      const { leader, child } = await commands.start({ ...command, run: this.#folder, log: this.#log });
+      const env = { ...command.env, [markerName]: this.#folder };
+      const { leader, child } = await commands.start({ ...command, env, run: this.#folder, log: this.#log });
       this.#leader = leader;
       return child;
     } catch (error) {

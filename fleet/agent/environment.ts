@@ -4,7 +4,6 @@ import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { Layer, StepSpec } from '../../contracts/step.ts';
 import { host } from './platform/host.ts';
 import { windowsPath } from './platform/login-windows.ts';
-import { markerName } from './process-tree.ts';
 import { runProgram } from './run-program.ts';
 
 export interface LoginEnvironment {
@@ -90,7 +89,6 @@ async function askShell(shell: string, option: string, timeoutMs: number): Promi
 /** The whole environment of a step's command: an allow-list, then the layers, then the step's own variables. */
 export function stepEnvironment(
   login: LoginEnvironment,
-  executionFolder: string,
   workspace: string,
   temporary: string,
   layers: Layer[],
@@ -111,8 +109,7 @@ export function stepEnvironment(
     Object.assign(environment, others);
     if (path) environment.PATH = `${absolutePath(path, workspace)}${delimiter}${environment.PATH}`;
   }
-  Object.assign(environment, own);
-  return { ...environment, [markerName]: executionFolder };
+  return Object.assign(environment, own);
 }
 
 function absolutePath(path: string, workspace: string): string {

@@ -190,7 +190,7 @@ export class Execution {
       name,
       shell: command.shell,
       cwd: resolveFolder(slot.workspace, command.cwd),
-      env: stepEnvironment(login, this.#folder, slot.workspace, temporary, layers, env),
+      env: stepEnvironment(login, slot.workspace, temporary, layers, env),
       heading,
       timeoutMs: this.#request.spec.timeoutMs,
       logLimitBytes: this.logLimitBytes,

@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** In the environment of everything that an execution starts: its folder on the node, so that of two nodes on one machine each ends only its own. */
-export const markerName = 'HELIX_EXECUTION';
+/**
+ * In the environment of everything that a run of an execution starts: the run's folder on the node, so that of two nodes on one machine each ends only
+ * its own, and what watches over one run never what the next one has started.
+ */
+export const markerName = 'HELIX_RUN';
 
 /** A moment, as far as the kernel tells it by the ids it gives to processes. */
 export interface PidMark {
@@ -39,12 +42,12 @@ function startedSince(before: PidMark | undefined): (pid: number) => boolean {
 }
 
 /**
- * The living processes that carry the execution's marker in their environment: the command, its children, and those that left its
- * process group and session; `since` spares those that were there before. Without /proc, only the group's leader can be found.
+ * The living processes that carry the marker of a run, or of any run of an execution, in their environment: the command, its children, and those that
+ * left its process group and session; `since` spares those that were there before. Without /proc, only the group's leader can be found.
  */
 export function markedProcesses(folder: string, leader: number | undefined, since?: PidMark): number[] {
   if (!hasProc()) return leader !== undefined && isAlive(leader) ? [leader] : [];
-  const marker = Buffer.from(`${markerName}=${folder}\0`);
+  const marker = Buffer.from(`${markerName}=${folder}`);
   const mayBeLater = startedSince(since);
   const found: number[] = [];
   for (const name of readdirSync('/proc')) {
@@ -58,7 +61,7 @@ export function markedProcesses(folder: string, leader: number | undefined, sinc
 /** Used again for each process: there may be thousands to look at. */
 const environment = Buffer.allocUnsafe(256 * 1024);
 
-/** Whether the environment of a process has the variable, given as `NAME=value` and a zero byte. */
+/** Whether the environment of a process has the variable, given as `NAME=folder`, with that folder or one below it. */
 function hasVariable(pid: string, variable: Buffer): boolean {
   let file: number | undefined;
   try {
@@ -68,7 +71,8 @@ function hasVariable(pid: string, variable: Buffer): boolean {
       read = readSync(file, environment, size, environment.length - size, null);
     const content = size < environment.length ? environment.subarray(0, size) : readFileSync(`/proc/${pid}/environ`);
     const at = content.indexOf(variable);
-    return at === 0 || (at > 0 && content[at - 1] === 0);
+    const next = content[at + variable.length];
+    return (at === 0 || (at > 0 && content[at - 1] === 0)) && (next === 0 || next === 0x2f);
   } catch {
     // The process is gone or another user's.
     return false;
@@ -77,7 +81,7 @@ function hasVariable(pid: string, variable: Buffer): boolean {
   }
 }
 
-/** Ends all processes of an execution: TERM, then KILL after the grace. Resolves when none is left. */
+/** Ends all processes of a run or an execution, given by its folder: TERM, then KILL after the grace. Resolves when none is left. */
 export async function endProcesses(
   folder: string,
   leader: number | undefined,
@@ -111,14 +115,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether the process exists and belongs to the execution; a reused process id does not. */
+/** Whether the process exists and belongs to the run or execution; a reused process id does not. */
 export function isProcessOf(folder: string, pid: number): boolean {
   if (!hasProc()) return isAlive(pid);
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${markerName}=${folder}`);
-  } catch {
-    return false;
-  }
+  return hasVariable(String(pid), Buffer.from(`${markerName}=${folder}`));
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -21,21 +21,22 @@ echo $? > "$1/exit"
  *
  * One watcher per run counts polls since the lease file last changed and since the start, and ends the run's processes with the
  * reason in `end`. It leaves when the agent is gone and nothing runs any more. On Linux a process is only ever signalled when its
- * environment carries the execution's marker, because process ids are used again after a reboot.
+ * environment carries the run's marker, because process ids are used again after a reboot. Of an execution's next run, which another agent may have
+ * begun by then, it ends nothing.
  */
 export const watchdogScript = `
 root=$1 agent=$2 interval=$3 grace=$4 polls=$5 nap=$6
 
 marked() {
   [ -d /proc/self ] || { kill -0 "$pid" && echo "$pid"; return; }
-  for file in $(grep -lsF "HELIX_EXECUTION=$folder" /proc/[0-9]*/environ); do
-    tr '\\0' '\\n' < "$file" | grep -qxF "HELIX_EXECUTION=$folder" || continue
+  for file in $(grep -lsF "HELIX_RUN=$run" /proc/[0-9]*/environ); do
+    tr '\\0' '\\n' < "$file" | grep -qxF "HELIX_RUN=$run" || continue
     file=\${file#/proc/}; echo "\${file%/environ}"
   done
 }
 
 alive() {
-  kill -0 "$pid" && { [ ! -d /proc/self ] || grep -qsF "HELIX_EXECUTION=$folder" "/proc/$pid/environ"; }
+  kill -0 "$pid" && { [ ! -d /proc/self ] || grep -qsF "HELIX_RUN=$run" "/proc/$pid/environ"; }
 }
 
 signal_all() {

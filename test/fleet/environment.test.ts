@@ -14,7 +14,7 @@ describe("a step's environment", () => {
     Object.assign(process.env, given);
     try {
       const login = await detectLoginEnvironment();
-      const environment = stepEnvironment(login, 'e-1', '/workspace', '/scratch', [], { MODE: 'own' });
+      const environment = stepEnvironment(login, '/workspace', '/scratch', [], { MODE: 'own' });
       assert.equal(environment.HTTPS_PROXY, given.HTTPS_PROXY);
       assert.equal(environment.NODE_EXTRA_CA_CERTS, given.NODE_EXTRA_CA_CERTS);
       assert.equal(environment.GOPROXY, given.GOPROXY);
@@ -60,7 +60,7 @@ describe("a step's environment", () => {
       paths: ['.venv'],
       env: { PATH: '.venv/bin', LANG: 'C.UTF-8' },
     };
-    const environment = stepEnvironment(login, 'e-1', '/workspace', '/scratch', [layer], { LANG: 'de' });
+    const environment = stepEnvironment(login, '/workspace', '/scratch', [layer], { LANG: 'de' });
     assert.equal(environment.PATH, '/workspace/.venv/bin:/usr/bin');
     assert.equal(environment.LANG, 'de');
   });

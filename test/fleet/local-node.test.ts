@@ -51,7 +51,7 @@ function processesNaming(text: string): number[] {
 
 function processesMarked(executionId: string): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const marker = new RegExp(`^HELIX_EXECUTION=.*/${executionId}$`);
+  const marker = new RegExp(`^HELIX_RUN=.*/${executionId}/`);
   return pids.filter((pid) =>
     readProc(pid, 'environ')
       .split('\0')
@@ -112,10 +112,10 @@ describe('the local node', () => {
         .split('\n')
         .map((line) => line.split('=')[0]!);
       const login = await detectLoginEnvironment();
-      const given = stepEnvironment(login, 'e-1', '/workspace', '/scratch', [], { OWN: 'own' });
-      const ofTheShell = ['PWD', 'OLDPWD', 'SHLVL', '_'];
+      const given = stepEnvironment(login, '/workspace', '/scratch', [], { OWN: 'own' });
+      const others = ['HELIX_RUN', 'PWD', 'OLDPWD', 'SHLVL', '_'];
       assert.deepEqual(
-        names.filter((name) => !(name in given) && !ofTheShell.includes(name)),
+        names.filter((name) => !(name in given) && !others.includes(name)),
         [],
       );
       assert.ok(names.includes('OWN') && names.includes('TMPDIR'));
@@ -316,6 +316,19 @@ describe('the local node', () => {
       assert.match(running.log(), /half\ntool\n$/);
       assert.equal(await readFile(join(dir, 'installs-c'), 'utf8'), 'ran\n');
       await node.release(running.id);
+    }));
+
+  it('goes on with a command whose agent is killed right after the install before it', () =>
+    withLocalNode(async ({ node, spec, root }) => {
+      for (const key of ['d', 'e', 'f']) {
+        const running = start(node, await spec('echo up; sleep 1; echo end', { layers: [layer('sleep 0.5', key)] }));
+        await running.says('up');
+        process.kill(agentOf(root), 'SIGKILL');
+        const { end, exitCode } = await running.outcome;
+        assert.deepEqual([end, exitCode], ['exited', 0]);
+        assert.match(running.log(), /up\nend\n$/);
+        await node.release(running.id);
+      }
     }));
 
   it('cancels what it has not begun without beginning it', () =>

@@ -5,10 +5,11 @@ import { markedProcesses, markerName, markPids, startedBetween } from '../../fle
 
 describe('processes of an execution', () => {
   const folder = `/tmp/helix-no-such-execution-${process.pid}`;
+  const run = `${folder}/run-command.0`;
   const children: ChildProcess[] = [];
 
   async function startMarked(): Promise<number> {
-    const child = spawn('sleep', ['60'], { env: { ...process.env, [markerName]: folder }, stdio: 'ignore' });
+    const child = spawn('sleep', ['60'], { env: { ...process.env, [markerName]: run }, stdio: 'ignore' });
     children.push(child);
     await once(child, 'spawn');
     return child.pid!;
@@ -22,7 +23,9 @@ describe('processes of an execution', () => {
     const second = await startMarked();
     assert.deepEqual(new Set(markedProcesses(folder, undefined)), new Set([first, second]));
     assert.deepEqual(markedProcesses(folder, undefined, moment), [second]);
+    assert.deepEqual(new Set(markedProcesses(run, undefined)), new Set([first, second]));
     assert.deepEqual(markedProcesses(`${folder}-other`, undefined), []);
+    assert.deepEqual(markedProcesses(run.slice(0, -1), undefined), []);
   });
 
   it('may have any id that was given out since, also when ids have come round', () => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelixError } from '../../../contracts/error.ts';
 import { createOnce, readIfThere } from '../layout.ts';
@@ -55,7 +55,7 @@ async function startSupervisor({ run, env, ...command }: CommandStart): Promise<
 
 /**
  * Node cannot ask Windows what belongs together, so three things are put together: the shell of each run, by its file; what runs in the POSIX layer
- * of Git for Windows with the execution's marker, whose parents are not what Windows says; and everything that came from one of these. What is
+ * of Git for Windows with the marker, whose parents are not what Windows says; and everything that came from one of these. What is
  * found once stays known, since ending a parent hides its children.
  */
 async function endProcesses(folder: string, graceMs: number): Promise<void> {
@@ -92,7 +92,7 @@ function end(processes: ListedProcess[]): void {
 /** The clock by which Windows tells when a process was started is a tick behind. */
 const tickMs = 50;
 
-/** The shells of all runs of an execution. */
+/** The shells of a run, or of all runs of an execution. */
 function shells(folder: string): KnownProcess[] {
   return runs(folder).flatMap((run) => {
     const [pid = 0, before = 0, after = 0] = (readIfThere(join(run, 'child')) ?? '').trim().split(' ').map(Number);
@@ -100,7 +100,7 @@ function shells(folder: string): KnownProcess[] {
   });
 }
 
-/** The supervisors of an execution that have not said how it ended, without this process. */
+/** The supervisors that have not said how it ended, without this process. */
 function supervisors(folder: string, listing: ListedProcess[]): ListedProcess[] {
   return runs(folder).flatMap((run) => {
     const file = join(run, 'pid');
@@ -111,6 +111,7 @@ function supervisors(folder: string, listing: ListedProcess[]): ListedProcess[] 
 }
 
 function runs(folder: string): string[] {
+  if (basename(folder).startsWith('run-')) return [folder];
   return namesIn(folder).flatMap((name) => (name.startsWith('run-') ? [join(folder, name)] : []));
 }
 
@@ -124,14 +125,14 @@ function isClaimedBy(run: string, pid: number): boolean {
 /** Windows knows no signals; the programs of Git's POSIX layer do among themselves, and there a process's variables can be read. */
 export const posixScript = `
 for file in $(grep -lsF "${markerName}=$HELIX_FOLDER" /proc/[0-9]*/environ); do
-  tr '\\0' '\\n' < "$file" | grep -qxF "${markerName}=$HELIX_FOLDER" || continue
+  tr '\\0' '\\n' < "$file" | sed 's|$|\\\\|' | grep -qF "${markerName}=$HELIX_FOLDER\\\\" || continue
   one=\${file#/proc/}; one=\${one%/environ}
   if [ -r "/proc/$one/winpid" ]; then read -r pid < "/proc/$one/winpid"; else pid=$one; fi
   echo "$pid"
   [ -z "$HELIX_SIGNAL" ] || kill -s "$HELIX_SIGNAL" "$one"
 done`;
 
-/** Those that carry the execution's marker; they are sent the signal, if any. */
+/** Those that carry the marker of a run or of any run of an execution; they are sent the signal, if any. */
 function posixProcesses(folder: string, signal = ''): Promise<KnownProcess[]> {
   const sh = findProgram('sh', process.env.PATH ?? '');
   if (sh === undefined) return Promise.resolve([]);

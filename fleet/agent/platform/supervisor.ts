@@ -32,7 +32,7 @@ export async function supervise(run: string, endProcesses: EndProcesses): Promis
   process.env.PATH = start.path;
   const limits = watchdogLimits(start.timing, start.timeoutMs, start.logLimitBytes);
   if (!createOnce(join(run, 'pid'), `${process.pid} ${limits.join(' ')}\n`)) return 125;
-  const end = (): Promise<void> => endProcesses(dirname(run), process.pid, start.timing.graceSeconds * 1000);
+  const end = (): Promise<void> => endProcesses(run, process.pid, start.timing.graceSeconds * 1000);
   const before = Date.now();
   const { ended, leader } = runCommand(run, start);
   if (leader !== undefined) createOnce(join(run, 'child'), `${leader} ${before} ${Date.now()}\n`);

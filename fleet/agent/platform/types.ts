@@ -58,9 +58,9 @@ export interface Commands {
   start(command: CommandStart): Promise<StartedCommand>;
   /** To tell later processes from earlier ones; undefined where that cannot be told. */
   markPids(): PidMark | undefined;
-  /** Ends all processes of an execution, by force after the grace. Resolves when none is left that can be found. */
+  /** Ends all processes of a run or an execution, given by its folder, by force after the grace. Resolves when none is left that can be found. */
   endProcesses(folder: string, leader: number | undefined, graceMs: number, since?: PidMark): Promise<void>;
-  /** Whether the process exists and belongs to the execution. */
+  /** Whether the process exists and belongs to the run or execution. */
   isProcessOf(folder: string, pid: number): boolean;
   /** Whether the process is a living agent that serves the folder. */
   isAgentOf(pid: number, root: string): boolean;

@@ -41,13 +41,14 @@ describe('processes of a step on Windows', () => {
   });
 
   it('are found by their variables in the POSIX layer, and told to end there', async () => {
-    const env = { ...process.env, HELIX_EXECUTION: 'C:\\Users\\me\\.helix\\executions\\e-1' };
+    const folder = 'C:\\Users\\me\\.helix\\executions\\e-1';
+    const env = { ...process.env, HELIX_RUN: `${folder}\\run-command.0` };
     const own = spawn('sleep', ['60'], { env });
-    const other = spawn('sleep', ['60'], { env: { ...env, HELIX_EXECUTION: `${env.HELIX_EXECUTION}0` } });
+    const other = spawn('sleep', ['60'], { env: { ...env, HELIX_RUN: `${folder}0\\run-command.0` } });
     try {
       const ask = (signal: string): string =>
         execFileSync('sh', ['-c', posixScript], {
-          env: { ...process.env, HELIX_FOLDER: env.HELIX_EXECUTION, HELIX_SIGNAL: signal },
+          env: { ...process.env, HELIX_FOLDER: folder, HELIX_SIGNAL: signal },
           encoding: 'utf8',
         });
       assert.equal(ask(''), `${own.pid}\n`);

@@ -36,7 +36,7 @@ async function supervise(
       path: process.env.PATH!,
       shell,
       cwd: folder,
-      env: { PATH: process.env.PATH!, HELIX_EXECUTION: folder, SECRET: 'told by file' },
+      env: { PATH: process.env.PATH!, HELIX_RUN: run, SECRET: 'told by file' },
       heading: '',
       log,
       timing: { pollSeconds: 0.05, leaseSeconds: 0.5, graceSeconds: 0.3 },
@@ -68,7 +68,7 @@ function processesOf(folder: string): number[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
       try {
-        return readFileSync(`/proc/${name}/environ`, 'utf8').includes(`HELIX_EXECUTION=${folder}`);
+        return readFileSync(`/proc/${name}/environ`, 'utf8').includes(`HELIX_RUN=${folder}`);
       } catch {
         return false;
       }
