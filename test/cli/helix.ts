@@ -33,7 +33,7 @@ export function helixOnTerminal(args: string[], options: HelixOptions = {}): Pro
 const noColourWishes = { NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined, FORCE_COLOR: undefined, CI: undefined };
 
 async function run(program: string, args: string[], options: HelixOptions): Promise<HelixOutput> {
-  const env = { ...process.env, TERM: 'xterm', ...noColourWishes, ...options.env };
+  const env = { ...process.env, ...options.env, TERM: 'xterm', ...noColourWishes };
   const child = spawn(program, args, { cwd: options.cwd, env, stdio: 'pipe' });
   const output: HelixOutput = { code: null, stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
