@@ -27,7 +27,7 @@ export interface CacheQuestion {
 }
 
 /**
- * Those of the steps that an equal step has answered before, with its result, for `recordFinished`; its log is theirs from now on. A kept
+ * Those of the steps that an equal step has answered before, with its result, to be recorded; its log is theirs from now on. A kept
  * result whose snapshot or log is gone is forgotten.
  */
 export async function answerFromCache(

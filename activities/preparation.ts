@@ -9,7 +9,7 @@ import { TaskGraph } from '../workflows/task-graph.ts';
 import { answerFromCache, type CacheDeps, type CacheQuestion } from './cached-steps.ts';
 import { activityGroup } from './activity-group.ts';
 import { executionIdOf } from './execution-id.ts';
-import { type FinishedStep, recordFinished } from './step-records.ts';
+import { type FinishedStep, finishedRecord, recordSteps } from './step-records.ts';
 
 /** What there is to do in a phase, before any of it is given to a node. */
 export function createPreparationActivities(deps: CacheDeps) {
@@ -63,7 +63,7 @@ export function createPreparationActivities(deps: CacheDeps) {
           finished.push(step);
         }
       }
-      await recordFinished(database, job.jobId, finished);
+      await recordSteps(database, job.jobId, finished.map((step) => finishedRecord(step))); // prettier-ignore
       return { tasks, answered };
     },
   });

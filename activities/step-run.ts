@@ -3,13 +3,11 @@ import { CancelledFailure } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { stepSucceeded } from '../contracts/derived.ts';
 import { HelixError } from '../contracts/error.ts';
-import type { JobEventData } from '../contracts/event.ts';
 import type { StepResult, StepSpec } from '../contracts/step.ts';
 import type { StepContext, StepInput } from '../contracts/workflow.ts';
 import { appendEvents } from '../db/events.ts';
 import { listNodes } from '../db/nodes.ts';
-import { storeStep } from '../db/step-cache.ts';
-import { findStep, setWaiting, startStep, type StepIdentity } from '../db/steps.ts';
+import { findStep, type StepIdentity } from '../db/steps.ts';
 import { DETACH, type ExecutionOutcome, type FleetNode } from '../fleet/node.ts';
 import type { SlotLease } from '../fleet/placement/allocator.ts';
 import { stepKey } from '../fleet/placement/step-key.ts';
@@ -17,10 +15,19 @@ import { answerFromCache, type CacheDeps } from './cached-steps.ts';
 import { executionIdOf } from './execution-id.ts';
 import type { NodeEvidence } from './node-evidence.ts';
 import { findNode, placeStep, type PlacementDeps } from './step-placement.ts';
-import { recordFinished } from './step-records.ts';
+import {
+  eventOf,
+  finishedRecord,
+  type KeptResult,
+  startedRecord,
+  type StepRecord,
+  type StepRecorder,
+  waitingRecord,
+} from './step-records.ts';
 
 export interface StepDeps extends CacheDeps, PlacementDeps {
   evidence: NodeEvidence;
+  recorder: StepRecorder;
   logLimitBytes: number;
   logger: Logger;
 }
@@ -40,25 +47,21 @@ export class StepRun {
   private readonly context: StepContext;
   private readonly spec: StepSpec;
   private readonly attempt: number;
-  private readonly earlierNode: string | undefined;
-  private readonly onClaimed: (node: string) => void;
   private readonly identity: StepIdentity;
   private readonly began = performance.now();
+  /** Where it runs, once a node has claimed it. */
+  node: string | undefined;
 
   constructor(
     deps: StepDeps,
     { context, resumed }: Pick<StepInput, 'context' | 'resumed'>,
     spec: StepSpec,
     info: Info,
-    earlierNode: string | undefined,
-    onClaimed: (node: string) => void,
   ) {
     this.deps = deps;
     this.context = context;
     this.spec = spec;
     this.attempt = (resumed?.attempts ?? 0) + info.attempt;
-    this.earlierNode = earlierNode;
-    this.onClaimed = onClaimed;
     const { jobId, taskId, title, phase } = context;
     this.identity = { jobId, taskId, title, phase, executionId: resumed?.executionId ?? executionIdOf(info) };
   }
@@ -70,8 +73,8 @@ export class StepRun {
     if (earlier?.result) return earlier.result;
     const cached = await this.fromCache();
     if (cached) return cached;
-    // A heartbeat that never arrived must not lose the node: the record was written before the command started.
-    let lastNode = this.earlierNode ?? earlier?.step.node ?? undefined;
+    // The record was written before the command started.
+    let lastNode = earlier?.step.node ?? undefined;
     let attachTo = lastNode;
     let suspicion: Suspicion | undefined;
     for (;;) {
@@ -94,7 +97,7 @@ export class StepRun {
     const nodes = await listNodes(this.deps.database);
     const [answer] = await answerFromCache(this.deps, nodes, [{ identity, attempt, spec }]);
     if (!answer) return undefined;
-    await this.recordFinished(answer.result);
+    await this.record(finishedRecord(answer));
     return answer.result;
   }
 
@@ -105,13 +108,8 @@ export class StepRun {
     avoid: string | undefined,
   ): Promise<SlotLease> {
     const { executionId } = this.identity;
-    const onUnserved = (until: Date): void => {
-      const deadline = until.toISOString();
-      void this.byTheWay(() => setWaiting(this.deps.database, this.identity));
-      void this.byTheWay(() =>
-        this.say('waiting', { type: 'step.waiting', ...this.identity, class: this.spec.class, deadline }),
-      );
-    };
+    const onUnserved = (until: Date): void =>
+      void this.byTheWay(() => this.record(waitingRecord(this.identity, this.spec.class, until)));
     const { nodeWaitMs } = this.context;
     return await placeStep(this.deps, {
       executionId,
@@ -201,11 +199,11 @@ export class StepRun {
   }
 
   private async runOn(node: FleetNode, lease: SlotLease, signal: AbortSignal): Promise<ExecutionOutcome | undefined> {
-    const { database } = this.deps;
     if (!lease.attachOnly) {
+      const waitedMs = Math.round(performance.now() - this.began);
       // Recorded before the command starts, so that whoever comes after a crash knows where to look for it.
-      await startStep(database, { ...this.identity, node: node.name, attempt: this.attempt });
-      await this.sayStarted(lease);
+      const start = { ...this.identity, node: node.name, attempt: this.attempt };
+      await this.record(startedRecord(start, waitedMs, lease.why));
     }
     try {
       return await this.execute(node, lease, signal);
@@ -225,8 +223,9 @@ export class StepRun {
         `node ${node.name} was started anew, or had not heard from the controller for too long, and ended ${this.identity.taskId}`,
       );
     }
-    const result = await this.keep(node, outcome);
-    await this.recordFinished(result);
+    const result = await this.resultOf(node, outcome);
+    const keep = this.kept(node, result);
+    await this.record(finishedRecord({ identity: this.identity, attempt: this.attempt, result }, keep));
     await node.release(this.identity.executionId);
     if (outcome.end === 'cancelled') throw signal.reason;
     return result;
@@ -252,7 +251,7 @@ export class StepRun {
         logOffset: await logs.size(executionId),
         logLimitBytes,
         onLog: (chunk, offset) => writer.write(chunk, offset),
-        onStarted: () => this.onClaimed(node.name),
+        onStarted: () => (this.node = node.name),
         signal: control.signal,
         attachOnly: lease.attachOnly,
       });
@@ -270,11 +269,11 @@ export class StepRun {
     }
   }
 
-  private async keep(node: FleetNode, outcome: ExecutionOutcome): Promise<StepResult> {
-    const { blobs, logs, database } = this.deps;
+  private async resultOf(node: FleetNode, outcome: ExecutionOutcome): Promise<StepResult> {
+    const { blobs, logs } = this.deps;
     const { executionId } = this.identity;
     if ((await logs.size(executionId)) === 0) await logs.copyFrom(executionId, Buffer.alloc(0));
-    const result: StepResult = {
+    return {
       end: outcome.end,
       exitCode: outcome.exitCode,
       snapshot: outcome.snapshot,
@@ -285,35 +284,24 @@ export class StepRun {
       cached: false,
       durationMs: outcome.durationMs,
     };
-    const keepable =
-      result.end === 'exited' && (stepSucceeded(result) ? this.spec.cache !== 'off' : this.spec.cache === 'all');
-    if (keepable) await storeStep(database, stepKey(this.spec, node.facts), this.spec.project, result);
-    return result;
   }
 
-  private async recordFinished(result: StepResult): Promise<void> {
-    const { identity, attempt } = this;
-    await recordFinished(this.deps.database, identity.jobId, [{ identity, attempt, result }]);
+  /** What the cache is to answer equal steps with from now on. */
+  private kept(node: FleetNode, result: StepResult): KeptResult | undefined {
+    const { cache, project } = this.spec;
+    const isKept = result.end === 'exited' && (stepSucceeded(result) ? cache !== 'off' : cache === 'all');
+    return isKept ? { key: stepKey(this.spec, node.facts), project, result } : undefined;
   }
 
-  private async sayStarted({ node, why }: SlotLease): Promise<void> {
-    const waitedMs = Math.round(performance.now() - this.began);
-    const data = { type: 'step.started', ...this.identity, node, attempt: this.attempt, waitedMs, why } as const;
-    // On a second node within an attempt it starts once more.
-    await this.say(`started:${this.attempt}:${node}`, data);
+  private async record(record: StepRecord): Promise<void> {
+    await this.deps.recorder.record(this.identity.jobId, record);
   }
 
   private async sayInterrupted(node: string, error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
-    const key = `interrupted:${this.attempt}:${node}`;
-    await this.say(key, { type: 'step.interrupted', ...this.identity, node, reason });
-  }
-
-  private async say(key: string, data: JobEventData): Promise<void> {
-    const { jobId, executionId } = this.identity;
-    await appendEvents(this.deps.database, jobId, [
-      { key: `${executionId}:${key}`, at: new Date().toISOString(), data },
-    ]);
+    const data = { type: 'step.interrupted', ...this.identity, node, reason } as const;
+    const event = eventOf(this.identity, `interrupted:${this.attempt}:${node}`, data);
+    await appendEvents(this.deps.database, this.identity.jobId, [event]);
   }
 }
 

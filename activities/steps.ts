@@ -6,28 +6,18 @@ import type { StepInput } from '../contracts/workflow.ts';
 import { activityGroup, heartbeatWith } from './activity-group.ts';
 import { type StepDeps, StepRun } from './step-run.ts';
 
-interface HeartbeatDetails {
-  /** The node that has claimed the execution. */
-  node?: string;
-}
-
 /** The step: looked up, placed, run on a node, and recorded. */
 export function createStepActivities(deps: StepDeps) {
   return activityGroup({
     /** Runs a step, or returns what an earlier attempt or an equal step came to. Re-attaches to an execution that is under way. */
     async runStep(input: StepInput): Promise<StepResult> {
       const { order } = input;
-      const activity = Context.current();
-      const { info } = activity;
-      const details: HeartbeatDetails = { ...(info.heartbeatDetails as HeartbeatDetails | undefined) };
-      heartbeatWith(() => details);
-      const claimed = (node: string): void => {
-        details.node = node;
-        activity.heartbeat(details);
-      };
+      const { info, cancellationSignal } = Context.current();
       const spec = { ...order, layers: await Promise.all(order.layers.map((hash) => loadLayer(deps.blobs, hash))) };
-      const run = new StepRun(deps, input, spec, info, details.node, claimed);
-      return await run.result(activity.cancellationSignal);
+      const run = new StepRun(deps, input, spec, info);
+      // To be read in the Web UI; the next attempt has it from the step's record.
+      heartbeatWith(() => ({ node: run.node }));
+      return await run.result(cancellationSignal);
     },
   });
 }

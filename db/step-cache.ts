@@ -12,12 +12,23 @@ export async function lookupSteps(database: Queryable, keys: readonly string[]):
   return new Map(rows.map(({ key, result }) => [key, result]));
 }
 
-/** Keeps a result; the last one kept under a key counts. */
-export async function storeStep(database: Queryable, key: string, project: string, result: StepResult): Promise<void> {
+/** Keeps results; the last one kept under a key counts. */
+export async function storeSteps(
+  database: Queryable,
+  kept: readonly { key: string; project: string; result: StepResult }[],
+): Promise<void> {
+  if (kept.length === 0) return;
+  // In the order of the keys, so that two who keep the same ones never wait for each other; a statement may write a key only once.
+  const last = new Map(kept.map((one) => [one.key, one]));
+  const ordered = [...last.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
   await database.query(
-    `insert into step_cache (key, project, result) values ($1, $2, $3)
+    `insert into step_cache (key, project, result) select * from unnest($1::text[], $2::text[], $3::jsonb[])
      on conflict (key) do update set result = excluded.result, stored_at = now()`,
-    [key, project, toJsonb(result)],
+    [
+      ordered.map(({ key }) => key),
+      ordered.map(({ project }) => project),
+      ordered.map(({ result }) => toJsonb(result)),
+    ],
   );
 }
 

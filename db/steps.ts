@@ -32,6 +32,10 @@ export interface StepOutcome {
   result?: StepResult;
 }
 
+export interface StepFinish extends StepIdentity {
+  outcome: StepOutcome;
+}
+
 interface StepRow {
   number: number;
   execution_id: string;
@@ -50,56 +54,51 @@ interface StepRow {
   finished_at: Date | null;
 }
 
-/** Records that an attempt of a step runs on a node, and numbers the step within its job when it is new. */
-export async function startStep(database: Queryable, step: StepStart): Promise<StepView> {
-  return database.transaction(async (transaction) => {
-    await introduce(transaction, step, 'running', step.node, step.attempt);
+/** Records that attempts of steps of a job run on nodes, and numbers those steps within the job that are new. No step may come twice. */
+export async function startSteps(database: Queryable, jobId: string, steps: readonly StepStart[]): Promise<void> {
+  if (steps.length === 0) return;
+  await database.transaction(async (transaction) => {
+    await introduce(transaction, jobId, steps.map((step) => ({ step, state: 'running', node: step.node, attempt: step.attempt }))); // prettier-ignore
     await transaction.query(
-      `update steps set state = 'running', node = $2, attempt = $3, started_at = now(), finished_at = null,
+      `update steps set state = 'running', node = start.node, attempt = start.attempt, started_at = now(), finished_at = null,
          cached = false, exit_code = null, ended = null, duration_ms = null, log_bytes = 0
-       where execution_id = $1 and (attempt < $3 or state = 'waiting' or attempt = $3 and node is distinct from $2)`,
-      [step.executionId, step.node, step.attempt],
+       from unnest($1::text[], $2::text[], $3::integer[]) as start (execution_id, node, attempt)
+       where steps.execution_id = start.execution_id
+         and (steps.attempt < start.attempt or state = 'waiting'
+           or steps.attempt = start.attempt and steps.node is distinct from start.node)`,
+      columns(steps, ({ executionId, node, attempt }) => [executionId, node, attempt]),
     );
-    return (await findStep(transaction, step.executionId))!.step;
   });
 }
 
-/** Records that a step waits for a node. A step that has ended stays as it is. */
-export async function setWaiting(database: Queryable, step: StepIdentity): Promise<void> {
+/** Records that steps of a job wait for nodes. A step that has ended stays as it is. */
+export async function setWaiting(database: Queryable, jobId: string, steps: readonly StepIdentity[]): Promise<void> {
+  if (steps.length === 0) return;
   await database.transaction(async (transaction) => {
-    await introduce(transaction, step, 'waiting', null, 0);
+    await introduce(transaction, jobId, steps.map((step) => ({ step, state: 'waiting', node: null, attempt: 0 }))); // prettier-ignore
     await transaction.query(
-      `update steps set state = 'waiting', node = null where execution_id = $1 and state = 'running'`,
-      [step.executionId],
+      `update steps set state = 'waiting', node = null where execution_id = any($1) and state = 'running'`,
+      [steps.map(({ executionId }) => executionId)],
     );
   });
 }
 
 /**
- * Records how a step ended. A step that has ended already stays as it is. With `step`, one that was never started (answered
- * from the cache, cancelled while it waited) is recorded too. Returns whether the step is known.
+ * Records how steps of a job ended. A step that has ended already stays as it is; one that was never started (answered from the cache, cancelled
+ * while it waited) is recorded too. No step may come twice.
  */
-export async function finishStep(
-  database: Queryable,
-  executionId: string,
-  outcome: StepOutcome,
-  step?: StepIdentity,
-): Promise<boolean> {
-  return database.transaction(async (transaction) => {
-    if (step) await introduce(transaction, step, 'waiting', null, 1);
-    const { rowCount } = await transaction.query(
+export async function finishSteps(database: Queryable, jobId: string, steps: readonly StepFinish[]): Promise<void> {
+  if (steps.length === 0) return;
+  await database.transaction(async (transaction) => {
+    await introduce(transaction, jobId, steps.map((step) => ({ step, state: 'waiting', node: null, attempt: 1 }))); // prettier-ignore
+    await transaction.query(
       `update steps set
-         state = case when finished_at is null then $2 else state end,
-         node = case when finished_at is null then coalesce($3, node) else node end,
-         cached = case when finished_at is null then $4 else cached end,
-         exit_code = case when finished_at is null then $5::integer else exit_code end,
-         ended = case when finished_at is null then $6 else ended end,
-         log_bytes = case when finished_at is null then $7::bigint else log_bytes end,
-         duration_ms = case when finished_at is null then $8::bigint else duration_ms end,
-         result = case when finished_at is null then $9::jsonb else result end,
-         finished_at = coalesce(finished_at, now())
-       where execution_id = $1`,
-      [
+         state = finish.state, node = coalesce(finish.node, steps.node), cached = finish.cached, exit_code = finish.exit_code,
+         ended = finish.ended, log_bytes = finish.log_bytes, duration_ms = finish.duration_ms, result = finish.result, finished_at = now()
+       from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::integer[], $6::text[], $7::bigint[], $8::bigint[], $9::jsonb[])
+         as finish (execution_id, state, node, cached, exit_code, ended, log_bytes, duration_ms, result)
+       where steps.execution_id = finish.execution_id and finished_at is null`,
+      columns(steps, ({ executionId, outcome }) => [
         executionId,
         outcome.state,
         outcome.node ?? null,
@@ -109,9 +108,8 @@ export async function finishStep(
         outcome.logBytes ?? 0,
         outcome.durationMs ?? null,
         outcome.result ? toJsonb(outcome.result) : null,
-      ],
+      ]),
     );
-    return rowCount === 1;
   });
 }
 
@@ -156,28 +154,50 @@ export async function listAbandoned(
   return rows.map((row) => row.execution_id);
 }
 
-/** Inserts the step with the next number of its job, unless it is known. */
-async function introduce(
-  transaction: Queryable,
-  step: StepIdentity,
-  state: 'waiting' | 'running',
-  node: string | null,
-  attempt: number,
-): Promise<void> {
-  const known = await transaction.query('select from steps where execution_id = $1', [step.executionId]);
-  if (known.rows.length > 0) return;
-  // The lock on the job comes in a statement of its own: the next one must see a step inserted while this one waited.
-  await transaction.query('select from jobs where job_id = $1 for no key update', [step.jobId]);
+interface Introduction {
+  step: StepIdentity;
+  state: 'waiting' | 'running';
+  node: string | null;
+  attempt: number;
+}
+
+/** Inserts those of the steps that are not known, with the next numbers of their job, which stays locked. */
+async function introduce(transaction: Queryable, jobId: string, steps: readonly Introduction[]): Promise<void> {
+  // The lock on the job comes in a statement of its own: the next one must see a step inserted while this one waited. It is the first of every
+  // transaction on steps, so that none waits for another one's step with a lock on the job.
+  await transaction.query('select from jobs where job_id = $1 for no key update', [jobId]);
   await transaction.query(
-    `with numbered as (
-       update jobs set last_step = last_step + 1
-       where job_id = $1 and not exists (select from steps where execution_id = $2)
-       returning last_step
+    `with offered as (
+       select *, row_number() over (order by position) as place
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[]) with ordinality
+         as offer (execution_id, task_id, title, phase, state, node, attempt, position)
+       where not exists (select from steps where steps.execution_id = offer.execution_id)
+     ), numbered as (
+       update jobs set last_step = last_step + (select count(*) from offered)
+       where job_id = $1 and exists (select from offered)
+       returning last_step - (select count(*) from offered) as before
      )
      insert into steps (job_id, execution_id, number, task_id, title, phase, state, node, attempt)
-     select $1, $2, last_step, $3, $4, $5, $6, $7, $8 from numbered`,
-    [step.jobId, step.executionId, step.taskId, storableText(step.title), step.phase, state, node, attempt],
+     select $1, execution_id, before + place, task_id, title, phase, state, node, attempt from offered, numbered`,
+    [
+      jobId,
+      ...columns(steps, ({ step, state, node, attempt }) => [
+        step.executionId,
+        step.taskId,
+        storableText(step.title),
+        step.phase,
+        state,
+        node,
+        attempt,
+      ]),
+    ],
   );
+}
+
+/** What each row holds, as one array for each column. */
+function columns<T>(rows: readonly T[], cells: (row: T) => unknown[]): unknown[][] {
+  const table = rows.map(cells);
+  return table[0]!.map((_, column) => table.map((row) => row[column]));
 }
 
 function toView(row: StepRow): StepView {

@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createNodeModelActivities } from '../activities/node-models.ts';
 import { createNodeActivities } from '../activities/nodes.ts';
+import { StepRecorder } from '../activities/step-records.ts';
 import { createStepActivities } from '../activities/steps.ts';
 import { createToolRegistry } from '../agent/tools/registry.ts';
 import { classesChannel, listClasses } from '../db/classes.ts';
@@ -110,6 +111,7 @@ export async function startNodePool(foundation: Foundation): Promise<Role> {
       register: (registration, known) => connector.register(registration, known),
     }),
     ...createStepActivities({
+      recorder: new StepRecorder(database),
       allocator,
       roster,
       warmth,

@@ -10,6 +10,7 @@ const worker = await Worker.create({
   taskQueue: taskQueue!,
   workflowsPath: fileURLToPath(new URL('workflow.ts', import.meta.url)),
   activities,
+  maxConcurrentActivityTaskExecutions: 200,
 });
 console.log('ready');
 await worker.run();

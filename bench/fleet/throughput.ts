@@ -24,6 +24,7 @@ const peerMs = 10 * 60_000;
 const jobs = 8;
 const rounds = 3;
 const nothing = 'a workflow whose activities do nothing';
+const onlySsh = 'a workflow whose activities run them over open SSH connections and keep nothing';
 
 /**
  * 20 steps `true` for each of 100 machines, two at a time, through Temporal; against what else runs commands on many machines, and against a
@@ -40,13 +41,15 @@ export async function benchFleetThroughput(): Promise<BenchRow[]> {
       const ours = await prepareOurs(fleet);
       const bare = await prepareBare(fleet);
       const sides: Record<string, { run: () => Promise<unknown>; rounds: number; target: string }> = {
-        [nothing]: { run: bare.run, rounds, target: '<= 1.25x' },
+        [nothing]: { run: bare.runNothing, rounds, target: '<= 1.25x' },
+        [onlySsh]: { run: bare.runRemote, rounds, target: '-' },
         'GNU parallel': { run: await prepareParallel(dir, config, names), rounds: 1, target: '<= 1x' },
         pdsh: { run: () => runPdsh(config, names), rounds: 1, target: '-' },
         ansible: { run: await prepareAnsible(dir, ansible, config, names), rounds: 1, target: '<= 0.33x' },
       };
       try {
         await ours('warm');
+        await bare.runRemote();
         const times = new Map<string, Pair[]>();
         const processor: Pair[] = [];
         for (let round = 0; round < rounds; round += 1) {
@@ -116,10 +119,12 @@ async function prepareOurs(fleet: FleetController): Promise<(round: string) => P
     Promise.all(Array.from({ length: jobs }, (_, index) => job.run(`${round.replaceAll(' ', '-')}-${index}`)));
 }
 
-async function prepareBare({
-  client,
-  temporalAddress,
-}: FleetController): Promise<{ pid: number; run(): Promise<unknown>; stop(): void }> {
+async function prepareBare({ client, temporalAddress, machines }: FleetController): Promise<{
+  pid: number;
+  runNothing(): Promise<unknown>;
+  runRemote(): Promise<unknown>;
+  stop(): void;
+}> {
   const worker = spawn(
     process.execPath,
     ['--no-warnings', fileURLToPath(new URL('../bare/worker.ts', import.meta.url)), temporalAddress, 'nothing'],
@@ -127,18 +132,28 @@ async function prepareBare({
   );
   await once(worker.stdout, 'data');
   let times = 0;
+  const inJobs = (workflow: string, args: (job: number) => unknown[]): Promise<unknown> =>
+    Promise.all(
+      Array.from({ length: jobs }, (_, job) =>
+        client.workflow.execute(workflow, {
+          workflowId: `bare-${(times += 1)}`,
+          taskQueue: 'nothing',
+          args: args(job),
+        }),
+      ),
+    );
+  const targets = machines.map(({ target }) => target);
   return {
     pid: worker.pid!,
-    run: () =>
-      Promise.all(
-        Array.from({ length: jobs }, () =>
-          client.workflow.execute('runNothing', {
-            workflowId: `nothing-${(times += 1)}`,
-            taskQueue: 'nothing',
-            args: [steps / jobs, slots / jobs],
-          }),
-        ),
-      ),
+    runNothing: () => inJobs('runNothing', () => [steps / jobs, slots / jobs]),
+    // Each job has machines of its own.
+    runRemote: () =>
+      inJobs('runRemote', (job) => [
+        steps / jobs,
+        slotsPerNode,
+        'true',
+        targets.filter((_, index) => index % jobs === job),
+      ]),
     stop: () => void worker.kill(),
   };
 }

@@ -9,7 +9,7 @@ import type { SocketMessage } from '../../contracts/socket.ts';
 import { appendEvents } from '../../db/events.ts';
 import { updateJob } from '../../db/jobs.ts';
 import { recordAnswered, recordSent } from '../../db/model-calls.ts';
-import { finishStep, startStep } from '../../db/steps.ts';
+import { finishSteps, startSteps, type StepStart } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
@@ -58,7 +58,7 @@ describe('the WebSockets of the API', () => {
       const resumed = await read(open(api, `/v1/jobs/${id}/answers/call?offset=${offsets[0]}`));
       assert.deepEqual(resumed.messages, messages.slice(1));
 
-      await startStep(api.database, {
+      const step: StepStart = {
         jobId: id,
         executionId: 'e',
         taskId: 't',
@@ -66,10 +66,11 @@ describe('the WebSockets of the API', () => {
         phase: 'testing',
         node: 'n',
         attempt: 1,
-      });
+      };
+      await startSteps(api.database, id, [step]);
       const output = Buffer.alloc(200_000, 'ümlaut ');
       api.logs.set('e', output);
-      await finishStep(api.database, 'e', { state: 'succeeded', exitCode: 0, end: 'exited' });
+      await finishSteps(api.database, id, [{ ...step, outcome: { state: 'succeeded', exitCode: 0, end: 'exited' } }]);
       const log = await read(open(api, `/v1/jobs/${id}/steps/1/log?offset=1001&follow=1`));
       assert.ok(log.bytes.equals(output.subarray(1001)));
       assert.equal(log.code, 1000);

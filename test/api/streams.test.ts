@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { appendEvents } from '../../db/events.ts';
 import { updateJob } from '../../db/jobs.ts';
-import { finishStep, startStep } from '../../db/steps.ts';
+import { finishSteps, startSteps, type StepStart } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { type TestApi, withApi } from './with-api.ts';
 
@@ -103,20 +103,16 @@ describe("a step's log", () => {
 
   it('is followed until the step ends, with its last line', () =>
     withApi(async (api) => {
-      const { jobId, executionId } = await runningStep(api);
+      const step = await runningStep(api);
+      const { jobId, executionId } = step;
       api.logs.set(executionId, Buffer.from('one\n'));
       const text = fetch(`${api.url}/v1/jobs/${jobId}/steps/1/log?follow=1`).then((response) => response.text());
       await sleep(50);
       api.logs.set(executionId, Buffer.from('one\ntwo\n'));
       await sleep(300);
       api.logs.set(executionId, Buffer.from('one\ntwo\nthree\n'));
-      await finishStep(api.database, executionId, {
-        state: 'succeeded',
-        exitCode: 0,
-        end: 'exited',
-        logBytes: 14,
-        durationMs: 1,
-      });
+      const outcome = { state: 'succeeded', exitCode: 0, end: 'exited', logBytes: 14, durationMs: 1 } as const;
+      await finishSteps(api.database, jobId, [{ ...step, outcome }]);
       assert.equal(await text, 'one\ntwo\nthree\n');
     }));
 });
@@ -126,10 +122,10 @@ function bufferedBytes(): number {
   return heapUsed + external + arrayBuffers;
 }
 
-async function runningStep({ database }: TestApi): Promise<{ jobId: string; executionId: string }> {
+async function runningStep({ database }: TestApi): Promise<StepStart> {
   const jobId = await addJob(database);
   const executionId = `${jobId}/build`;
-  await startStep(database, {
+  const step: StepStart = {
     jobId,
     executionId,
     taskId: 'build',
@@ -137,8 +133,9 @@ async function runningStep({ database }: TestApi): Promise<{ jobId: string; exec
     phase: 'building',
     node: 'n',
     attempt: 1,
-  });
-  return { jobId, executionId };
+  };
+  await startSteps(database, jobId, [step]);
+  return step;
 }
 
 async function finish({ database }: TestApi, jobId: string): Promise<void> {

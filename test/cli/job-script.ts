@@ -2,7 +2,7 @@ import type { JobEventData } from '../../contracts/event.ts';
 import type { JobResult } from '../../contracts/job.ts';
 import { appendEvents } from '../../db/events.ts';
 import { updateJob } from '../../db/jobs.ts';
-import { finishStep, startStep } from '../../db/steps.ts';
+import { finishSteps, startSteps } from '../../db/steps.ts';
 import { resultOf } from '../db/samples.ts';
 import type { TestApi } from '../api/with-api.ts';
 
@@ -44,16 +44,12 @@ export class JobScript {
       phase: 'building' as const,
     };
     await this.say({ type: 'phase.started', phase: 'building' });
-    await startStep(this.#api.database, { jobId: this.jobId, ...step, node: 'node-1', attempt: 1 });
+    const identity = { jobId: this.jobId, ...step };
+    await startSteps(this.#api.database, this.jobId, [{ ...identity, node: 'node-1', attempt: 1 }]);
     this.#api.logs.set(step.executionId, Buffer.from('compiling\ndone\n'));
     await this.say({ type: 'step.started', ...step, node: 'node-1', attempt: 1 });
-    await finishStep(this.#api.database, step.executionId, {
-      state: 'succeeded',
-      exitCode: 0,
-      end: 'exited',
-      logBytes: 15,
-      durationMs: 900,
-    });
+    const outcome = { state: 'succeeded', exitCode: 0, end: 'exited', logBytes: 15, durationMs: 900 } as const;
+    await finishSteps(this.#api.database, this.jobId, [{ ...identity, outcome }]);
     await this.say(
       {
         type: 'step.finished',

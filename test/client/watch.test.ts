@@ -4,7 +4,7 @@ import { createClient } from '../../client/client.ts';
 import { HelixError } from '../../contracts/error.ts';
 import { appendEvents } from '../../db/events.ts';
 import { updateJob } from '../../db/jobs.ts';
-import { finishStep, startStep } from '../../db/steps.ts';
+import { finishSteps, startSteps, type StepStart } from '../../db/steps.ts';
 import { addJob, note, resultOf } from '../db/samples.ts';
 import { withApi } from '../api/with-api.ts';
 
@@ -74,7 +74,7 @@ describe('following a log', () => {
   it('goes on at the byte where the server died', () =>
     withApi(async (api) => {
       const jobId = await addJob(api.database);
-      await startStep(api.database, {
+      const step: StepStart = {
         jobId,
         executionId: 'e',
         taskId: 't',
@@ -82,14 +82,17 @@ describe('following a log', () => {
         phase: 'testing',
         node: 'n',
         attempt: 1,
-      });
+      };
+      await startSteps(api.database, jobId, [step]);
       const lines = Array.from({ length: 60 }, (_, index) => `line ${index}\n`);
       const writing = (async () => {
         for (let count = 1; count <= lines.length; count++) {
           api.logs.set('e', Buffer.from(lines.slice(0, count).join('')));
           await sleep(20);
         }
-        await finishStep(api.database, 'e', { state: 'succeeded', exitCode: 0, end: 'exited' });
+        await finishSteps(api.database, jobId, [
+          { ...step, outcome: { state: 'succeeded', exitCode: 0, end: 'exited' } },
+        ]);
       })();
       const breaking = sleep(400)
         .then(() => api.kill())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { demandClass, listClasses } from '../../db/classes.ts';
 import { listNodeEvents } from '../../db/node-events.ts';
 import { changeStanding, getNode, insertNode, listNodes, removeNode, updateNode } from '../../db/nodes.ts';
-import { startStep } from '../../db/steps.ts';
+import { startSteps, type StepStart } from '../../db/steps.ts';
 import { addJob, nodeRecord } from './samples.ts';
 import { withSchema } from './with-schema.ts';
 
@@ -39,17 +39,16 @@ describe('the records of nodes', () => {
     withSchema(async (database) => {
       await insertNode(database, nodeRecord('n'));
       const jobId = await addJob(database);
-      for (const taskId of ['a', 'b']) {
-        await startStep(database, {
-          jobId,
-          executionId: taskId,
-          taskId,
-          title: taskId,
-          phase: 'testing',
-          node: 'n',
-          attempt: 1,
-        });
-      }
+      const step = (taskId: string): StepStart => ({
+        jobId,
+        executionId: taskId,
+        taskId,
+        title: taskId,
+        phase: 'testing',
+        node: 'n',
+        attempt: 1,
+      });
+      await startSteps(database, jobId, [step('a'), step('b')]);
       assert.equal((await getNode(database, 'n'))?.busy, 2);
     }));
 

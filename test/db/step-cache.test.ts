@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { StepResult } from '../../contracts/step.ts';
-import { deleteStep, lookupSteps, storeStep } from '../../db/step-cache.ts';
+import { deleteStep, lookupSteps, storeSteps } from '../../db/step-cache.ts';
 import { withSchema } from './with-schema.ts';
 
 const result: StepResult = {
@@ -14,12 +14,13 @@ const result: StepResult = {
   durationMs: 12,
 };
 
+const kept = (key: string, of: StepResult) => ({ key, project: 'sample', result: of });
+
 describe('the step cache', () => {
   it('answers for the keys that it has, with what was kept last', () =>
     withSchema(async (database) => {
-      await storeStep(database, 'b', 'sample', result);
-      await storeStep(database, 'c', 'sample', { ...result, exitCode: 1 });
       const failed = { ...result, exitCode: 1 };
+      await storeSteps(database, [kept('c', result), kept('b', result), kept('c', failed)]);
       assert.deepEqual(
         await lookupSteps(database, ['a', 'c', 'b']),
         new Map([
@@ -27,7 +28,7 @@ describe('the step cache', () => {
           ['c', failed],
         ]),
       );
-      await storeStep(database, 'c', 'sample', result);
+      await storeSteps(database, [kept('c', result)]);
       assert.deepEqual(await lookupSteps(database, ['c']), new Map([['c', result]]));
       await deleteStep(database, 'c');
       assert.deepEqual([...(await lookupSteps(database, ['a', 'c', 'b'])).keys()], ['b']);
