@@ -243,7 +243,7 @@ export class StepRun {
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     handBack?.addEventListener('abort', onHandBack, { once: true });
-    const writer = await logs.openWriter(executionId);
+    const writer = logs.openWriter(executionId);
     try {
       const outcome = await node.execute({
         executionId,
@@ -272,13 +272,13 @@ export class StepRun {
   private async resultOf(node: FleetNode, outcome: ExecutionOutcome): Promise<StepResult> {
     const { blobs, logs } = this.deps;
     const { executionId } = this.identity;
-    if ((await logs.size(executionId)) === 0) await logs.copyFrom(executionId, Buffer.alloc(0));
+    const isEmpty = (await logs.size(executionId)) === 0;
     return {
       end: outcome.end,
       exitCode: outcome.exitCode,
       snapshot: outcome.snapshot,
       ...(outcome.outputs ? { outputs: outcome.outputs } : {}),
-      log: await blobs.adopt(logs.path(executionId)),
+      log: isEmpty ? await blobs.put('') : await blobs.adopt(logs.path(executionId)),
       logBytes: outcome.logBytes,
       node: node.name,
       cached: false,

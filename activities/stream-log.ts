@@ -16,7 +16,7 @@ export class StreamLog {
 
   static async open(logs: StepLogs, callId: string, attempt: number): Promise<StreamLog> {
     const offset = await logs.size(callId);
-    const log = new StreamLog(await logs.openWriter(callId), offset);
+    const log = new StreamLog(logs.openWriter(callId), offset);
     if (offset > 0) await log.line({ type: 'restarted', attempt });
     return log;
   }

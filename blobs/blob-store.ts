@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { link, mkdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -24,6 +24,7 @@ export function createBlobStore(dir: string): BlobStore {
   /** Runs `write` on a temporary name beside the final one, then renames: a reader never sees half a blob. */
   const place = async (hash: string, write: (temporary: string) => Promise<void>): Promise<string> => {
     const path = pathOf(hash);
+    if (existsSync(path)) return hash;
     const temporary = `${path}.${randomUUID()}`;
     await mkdir(dirname(path), { recursive: true });
     try {

@@ -1,11 +1,11 @@
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** The output of steps while they run and after: one file for each execution, written by offset so that writing twice changes nothing. */
 export interface StepLogs {
   /** Bytes held; 0 for an execution that has printed nothing. */
   size(executionId: string): Promise<number>;
-  openWriter(executionId: string): Promise<StepLogWriter>;
+  openWriter(executionId: string): StepLogWriter;
   /** Up to `limit` bytes from `offset`; empty at the end. */
   read(executionId: string, offset: number, limit: number): Promise<Buffer>;
   path(executionId: string): string;
@@ -38,15 +38,18 @@ export function createStepLogs(dir: string): StepLogs {
       }
     },
 
-    async openWriter(executionId) {
-      const file = await openForWriting(path(executionId));
+    openWriter(executionId) {
+      const name = path(executionId);
+      let opened: Promise<FileHandle> | undefined;
       return {
         async write(chunk, offset) {
+          opened ??= openForWriting(name);
+          const file = await opened;
           for (let done = 0; done < chunk.length;) {
             done += (await file.write(chunk, done, chunk.length - done, offset + done)).bytesWritten;
           }
         },
-        close: () => file.close(),
+        close: async () => await (await opened)?.close(),
       };
     },
 
@@ -83,12 +86,13 @@ export function createStepLogs(dir: string): StepLogs {
 
 /** Opens without truncating, so that a second writer goes on where the first was killed. */
 async function openForWriting(path: string): Promise<FileHandle> {
-  await mkdir(dirname(path), { recursive: true });
+  const flags = constants.O_RDWR | constants.O_CREAT;
   try {
-    return await open(path, 'r+');
+    return await open(path, flags);
   } catch (error) {
-    if (isMissing(error)) return await open(path, 'w+');
-    throw error;
+    if (!isMissing(error)) throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, flags);
   }
 }
 

@@ -35,10 +35,17 @@ export function startedBetween(before: PidMark, now: PidMark, limit: number): (p
   return (pid) => pid > before.last || pid <= now.last;
 }
 
-function startedSince(before: PidMark | undefined): (pid: number) => boolean {
+/** So many names are sooner tried than all processes of the machine listed. */
+const fewIds = 1000;
+
+/** The ids that processes started since a moment may have; without one, those of all processes. Among them may be some of threads, or of nobody. */
+function idsSince(before: PidMark | undefined): number[] {
   const now = before && markPids();
-  if (!now) return () => true;
-  return startedBetween(before, now, Number(readFileSync('/proc/sys/kernel/pid_max', 'latin1')));
+  if (now && now.last >= before.last && now.last - before.last < fewIds && now.started - before.started < fewIds)
+    return Array.from({ length: now.last - before.last }, (_, index) => before.last + 1 + index);
+  const listed = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number); // prettier-ignore
+  if (!now) return listed;
+  return listed.filter(startedBetween(before, now, Number(readFileSync('/proc/sys/kernel/pid_max', 'latin1'))));
 }
 
 /**
@@ -48,21 +55,23 @@ function startedSince(before: PidMark | undefined): (pid: number) => boolean {
 export function markedProcesses(folder: string, leader: number | undefined, since?: PidMark): number[] {
   if (!hasProc()) return leader !== undefined && isAlive(leader) ? [leader] : [];
   const marker = Buffer.from(`${markerName}=${folder}`);
-  const mayBeLater = startedSince(since);
-  const found: number[] = [];
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (Number.isNaN(pid) || !mayBeLater(pid)) continue;
-    if (hasVariable(name, marker)) found.push(pid);
+  return idsSince(since).filter((pid) => hasVariable(pid, marker) && !isThread(pid));
+}
+
+/** Whether the id is that of a thread other than its process's first. */
+function isThread(id: number): boolean {
+  try {
+    return Number(/^Tgid:\s*(\d+)/m.exec(readFileSync(`/proc/${id}/status`, 'latin1'))?.[1]) !== id;
+  } catch {
+    return true;
   }
-  return found;
 }
 
 /** Used again for each process: there may be thousands to look at. */
 const environment = Buffer.allocUnsafe(256 * 1024);
 
 /** Whether the environment of a process has the variable, given as `NAME=folder`, with that folder or one below it. */
-function hasVariable(pid: string, variable: Buffer): boolean {
+function hasVariable(pid: number, variable: Buffer): boolean {
   let file: number | undefined;
   try {
     file = openSync(`/proc/${pid}/environ`, 'r');
@@ -118,7 +127,7 @@ export function isAlive(pid: number): boolean {
 /** Whether the process exists and belongs to the run or execution; a reused process id does not. */
 export function isProcessOf(folder: string, pid: number): boolean {
   if (!hasProc()) return isAlive(pid);
-  return hasVariable(String(pid), Buffer.from(`${markerName}=${folder}`));
+  return hasVariable(pid, Buffer.from(`${markerName}=${folder}`));
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

@@ -68,6 +68,8 @@ const waitersOfUnservedClass = 50;
 /** The tasks of one capability class in this process. */
 interface ClassState {
   readonly atoms: ClassAtom[];
+  /** The nodes here that satisfy it, whether they take anything or not; undefined when the nodes have changed. */
+  satisfying: ReadonlySet<Placeable> | undefined;
   /** Permits to poll that were granted and have found no task yet. */
   credits: number;
   /** Tasks that this process has taken from the queue and not finished. */
@@ -99,13 +101,13 @@ export class Allocator {
   /** Adds a node or takes over its new state, and lets waiting steps have it. */
   setNode(node: Placeable): void {
     this.nodes.set(node.name, node);
-    this.serve();
+    this.nodesChanged();
   }
 
   removeNode(name: string): void {
     this.nodes.delete(name);
     this.charges.forget(name);
-    this.serve();
+    this.nodesChanged();
   }
 
   /** Nodes that take steps and belong to other node-pools. */
@@ -173,14 +175,13 @@ export class Allocator {
 
   /** Whether any node of the fleet that takes steps could take this one. */
   serves(className: string, resources?: Resources): boolean {
-    const { atoms } = this.classState(className);
-    return this.candidates(atoms, resources).length > 0 || this.isServedElsewhere(atoms, resources);
+    const state = this.classState(className);
+    return this.candidates(state, resources).length > 0 || this.isServedElsewhere(state.atoms, resources);
   }
 
   /** Whether another node here takes such a step. */
   hasAnother(node: string, className: string, resources?: Resources): boolean {
-    const { atoms } = this.classState(className);
-    return this.candidates(atoms, resources).some(({ name }) => name !== node);
+    return this.candidates(this.classState(className), resources).some(({ name }) => name !== node);
   }
 
   /** Slots of the node that are taken. */
@@ -213,11 +214,17 @@ export class Allocator {
     }
   }
 
+  private nodesChanged(): void {
+    for (const state of this.classes.values()) state.satisfying = undefined;
+    this.serve();
+  }
+
   private classState(className: string): ClassState {
     let state = this.classes.get(className);
     if (!state) {
       state = {
         atoms: parseCapabilityClass(className),
+        satisfying: undefined,
         credits: 0,
         admitted: 0,
         holding: 0,
@@ -236,7 +243,7 @@ export class Allocator {
     if (attach && attach.takes !== 'nothing') {
       return waiter.grant(this.lease(state, attach, options, 'it runs there already'));
     }
-    const candidates = this.candidates(state.atoms, resources).filter(({ name }) => name !== avoid);
+    const candidates = this.candidates(state, resources).filter(({ name }) => name !== avoid);
     if (candidates.length === 0) {
       if (this.isServedElsewhere(state.atoms, resources)) return waiter.refuse(ELSEWHERE);
       if (!waiter.toldUnserved) {
@@ -247,20 +254,23 @@ export class Allocator {
     }
     const open = candidates.filter(({ name }) => !reserved.has(name));
     const fitting = open.filter((node) => this.charges.fits(node, shareOf(node, resources)));
-    const [best] = this.inOrder(fitting, options);
+    const best = this.best(fitting, options);
     if (best) return waiter.grant(this.lease(state, best, options, reasonFor(best, candidates, options)));
-    const [next] = open.sort((a, b) => this.load(a) - this.load(b) || compare(a.name, b.name));
+    const [next] = open.toSorted((a, b) => this.load(a) - this.load(b) || compare(a.name, b.name));
     if (next && shareOf(next, resources).slots > 1) reserved.add(next.name);
   }
 
-  private inOrder(nodes: Placeable[], { warmth = () => 0 }: AcquireOptions): Placeable[] {
-    return nodes.sort(
-      (a, b) =>
-        Number(a.degraded) - Number(b.degraded) ||
-        this.load(a) - warmth(a.name) - (this.load(b) - warmth(b.name)) ||
-        this.versatility(a) - this.versatility(b) ||
-        compare(a.name, b.name),
-    );
+  private best(nodes: readonly Placeable[], { warmth = () => 0 }: AcquireOptions): Placeable | undefined {
+    const rated = nodes.map((node) => ({ node, load: this.load(node) - warmth(node.name) }));
+    const isBetter = (a: (typeof rated)[number], b: (typeof rated)[number]): boolean =>
+      (Number(a.node.degraded) - Number(b.node.degraded) ||
+        a.load - b.load ||
+        this.versatility(a.node) - this.versatility(b.node) ||
+        compare(a.node.name, b.node.name)) < 0;
+    return rated.reduce<(typeof rated)[number] | undefined>(
+      (best, one) => (best === undefined || isBetter(one, best) ? one : best),
+      undefined,
+    )?.node;
   }
 
   private lease(state: ClassState, node: Placeable, options: AcquireOptions, why: string): SlotLease {
@@ -284,7 +294,7 @@ export class Allocator {
 
   private mayPoll(state: ClassState): boolean {
     if (!this.mayPlace()) return false;
-    const serving = this.candidates(state.atoms);
+    const serving = this.candidates(state);
     const onTheWay = state.admitted - state.holding;
     if (serving.length === 0) {
       // Whoever has such nodes is to have the tasks.
@@ -294,14 +304,19 @@ export class Allocator {
     const free = serving.reduce((sum, node) => sum + this.charges.freeSlots(node), 0) - onTheWay;
     // The floor of one keeps the place of a rare class on busy nodes, unless somebody of it waits already.
     // What was left on the nodes takes up slots until its own steps are polled for, whoever else waits already.
-    const strays = serving.reduce((sum, node) => sum + this.charges.strayOf(node.name).length, 0);
+    const strays = serving.reduce((sum, node) => sum + this.charges.straysOf(node.name), 0);
     return state.credits < Math.max(free, onTheWay === 0 ? 1 : 0) + strays;
   }
 
-  private candidates(atoms: ClassAtom[], resources?: Resources): Placeable[] {
-    return [...this.nodes.values()].filter(
-      (node) => node.takes === 'any' && satisfies(node.facts, node.labels, atoms) && couldEverTake(node, resources),
+  private candidates(state: ClassState, resources?: Resources): Placeable[] {
+    return [...this.satisfying(state)].filter((node) => node.takes === 'any' && couldEverTake(node, resources));
+  }
+
+  private satisfying(state: ClassState): ReadonlySet<Placeable> {
+    state.satisfying ??= new Set(
+      [...this.nodes.values()].filter((node) => satisfies(node.facts, node.labels, state.atoms)),
     );
+    return state.satisfying;
   }
 
   private isServedElsewhere(atoms: ClassAtom[], resources?: Resources): boolean {
@@ -315,7 +330,7 @@ export class Allocator {
   /** How many classes a node serves: of equally loaded nodes the one that fewer others could need is taken. */
   private versatility(node: Placeable): number {
     let served = 0;
-    for (const state of this.classes.values()) if (satisfies(node.facts, node.labels, state.atoms)) served += 1;
+    for (const state of this.classes.values()) if (this.satisfying(state).has(node)) served += 1;
     return served;
   }
 }

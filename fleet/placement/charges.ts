@@ -13,17 +13,24 @@ interface NodeCharges {
   stray: Set<string>;
   /** When those ended here that the node may still name. */
   ended: Map<string, number>;
+  /** Of all that is held and stray; undefined when that has changed. */
+  sum: Taken | undefined;
 }
+
+type Taken = Readonly<Share & { steps: number }>;
+
+const nothing: Taken = { slots: 0, memory: 0, steps: 0 };
 
 /** What the steps on each node take up. */
 export class Charges {
   private readonly nodes = new Map<string, NodeCharges>();
 
   add(node: string, executionId: string, share: Share): void {
-    const { held, stray, ended } = this.chargesOf(node);
-    stray.delete(executionId);
-    ended.delete(executionId);
-    held.set(executionId, share);
+    const charges = this.chargesOf(node);
+    charges.stray.delete(executionId);
+    charges.ended.delete(executionId);
+    charges.held.set(executionId, share);
+    charges.sum = undefined;
   }
 
   /** Unless it has ended, it goes on taking up its place for as long as the node says that it runs. */
@@ -32,6 +39,7 @@ export class Charges {
     if (!charges?.held.delete(executionId)) return;
     if (ended) charges.ended.set(executionId, performance.now());
     else charges.stray.add(executionId);
+    charges.sum = undefined;
   }
 
   /** Returns whether more or less is taken up than before. */
@@ -40,6 +48,7 @@ export class Charges {
     forgetOld(charges.ended);
     const before = charges.stray.size;
     charges.stray = new Set(executionIds.filter((id) => !charges.held.has(id) && !charges.ended.has(id)));
+    charges.sum = undefined;
     return charges.stray.size !== before;
   }
 
@@ -47,20 +56,21 @@ export class Charges {
     this.nodes.delete(node);
   }
 
-  of(node: string): Share & { steps: number } {
+  of(node: string): Taken {
     const charges = this.nodes.get(node);
-    if (!charges) return { slots: 0, memory: 0, steps: 0 };
-    const shares = [...charges.held.values(), ...Array.from(charges.stray, () => oneSlot)];
-    return {
-      slots: shares.reduce((sum, share) => sum + share.slots, 0),
-      memory: shares.reduce((sum, share) => sum + share.memory, 0),
-      steps: shares.length,
-    };
+    if (!charges) return nothing;
+    charges.sum ??= sumOf([...charges.held.values(), ...Array.from(charges.stray, () => oneSlot)]);
+    return charges.sum;
   }
 
   /** What runs on the node without a step here that holds it. */
   strayOf(node: string): string[] {
     return [...(this.nodes.get(node)?.stray ?? [])];
+  }
+
+  /** How many of these there are. */
+  straysOf(node: string): number {
+    return this.nodes.get(node)?.stray.size ?? 0;
   }
 
   /** Steps here that hold a share of the node. */
@@ -80,11 +90,19 @@ export class Charges {
   private chargesOf(node: string): NodeCharges {
     let charges = this.nodes.get(node);
     if (!charges) {
-      charges = { held: new Map(), stray: new Set(), ended: new Map() };
+      charges = { held: new Map(), stray: new Set(), ended: new Map(), sum: nothing };
       this.nodes.set(node, charges);
     }
     return charges;
   }
+}
+
+function sumOf(shares: readonly Share[]): Taken {
+  return {
+    slots: shares.reduce((sum, share) => sum + share.slots, 0),
+    memory: shares.reduce((sum, share) => sum + share.memory, 0),
+    steps: shares.length,
+  };
 }
 
 function forgetOld(ended: Map<string, number>): void {

@@ -16,7 +16,8 @@ export interface TemporalServerOptions {
 
 /**
  * Without the poll rates every workflow task and activity waits 50 ms; one partition is enough for one machine; priority and fairness keys do
- * nothing without the last two.
+ * nothing without the matcher and fairness. Where the events of what is scheduled do not fit into the cache (512 KiB, or 500 steps), the server reads
+ * and decodes hundreds of them for each activity that is started.
  */
 const dynamicConfig: Readonly<Record<string, number | boolean>> = {
   'history.transferProcessorMaxPollRPS': 2000,
@@ -25,6 +26,7 @@ const dynamicConfig: Readonly<Record<string, number | boolean>> = {
   'matching.numTaskqueueWritePartitions': 1,
   'matching.useNewMatcher': true,
   'matching.enableFairness': true,
+  'history.eventsCacheMaxSizeBytes': 64 << 20,
 };
 
 /** How to start the development server with Helix's settings; the search attributes are registered by it. */

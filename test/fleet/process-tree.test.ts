@@ -28,6 +28,18 @@ describe('processes of an execution', () => {
     assert.deepEqual(markedProcesses(run.slice(0, -1), undefined), []);
   });
 
+  it('are found once, however many threads they have', async () => {
+    const moment = markPids();
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log(1)'], {
+      env: { ...process.env, [markerName]: `${folder}-threads` },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    children.push(child);
+    await once(child.stdout!, 'data');
+    assert.deepEqual(markedProcesses(`${folder}-threads`, undefined, moment), [child.pid]);
+    assert.deepEqual(markedProcesses(`${folder}-threads`, undefined), [child.pid]);
+  });
+
   it('may have any id that was given out since, also when ids have come round', () => {
     const limit = 1000;
     const ids = [100, 101, 500, 900, 901];
