@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sshd } from '../../test/support/sshd.ts';
-import { eventually } from '../../test/support/stack.ts';
 import type { BenchRow } from '../row.ts';
 import { prepareSteps } from '../../test/support/steps-of-a-job.ts';
 import { benchClass, withFleetController } from './controller.ts';
+import { eventually } from '../../test/support/eventually.ts';
 
 const nodes = 40;
 const deaths = 20;

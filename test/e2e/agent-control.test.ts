@@ -6,7 +6,8 @@ import type { JobEventData } from '../../contracts/event.ts';
 import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
-import { eventually, type Stack, startStack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 type Event = JobEventData & { seq: number };
 type Move = (asked: { prompt: string; answers: number; results: string[] }) => ModelMove;

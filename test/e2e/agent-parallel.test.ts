@@ -9,8 +9,9 @@ import type { WorkItemState } from '../../contracts/plan.ts';
 import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository, npmPackage } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
-import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
+import { type Stack, startStack, succeed } from '../support/stack.ts';
 import { addToQueue, queueItems } from '../support/parallel-work.ts';
+import { eventually } from '../support/eventually.ts';
 
 type Asked = { prompt: string; answers: number; results: string[] };
 type Move = (asked: Asked) => ModelMove;

@@ -11,7 +11,8 @@ import { helixOnTerminal } from '../cli/helix.ts';
 import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { makeRepository } from '../support/projects.ts';
 import { type ModelMove, type ScriptedModel, withScriptedModel } from '../support/scripted-model.ts';
-import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
+import { type Stack, startStack, succeed } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 type Move = (asked: { prompt: string; answers: number; results: string[] }) => ModelMove;
 type Asked = Extract<JobEventData, { type: 'agent.asks' }>;

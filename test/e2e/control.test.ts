@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobResult, JobView } from '../../contracts/job.ts';
 import { makeRepository } from '../support/projects.ts';
-import { eventually, type Stack, startStack, succeed } from '../support/stack.ts';
+import { type Stack, startStack, succeed } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 const manifest = (scripts: Record<string, string>): Record<string, string> => ({
   'package.json': JSON.stringify({ name: 'controlled', version: '1.0.0', private: true, scripts }, null, 2),

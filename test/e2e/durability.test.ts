@@ -12,8 +12,9 @@ import { makeRepository } from '../support/projects.ts';
 import { Roles, type RoleName } from '../support/roles.ts';
 import { type Kept, keepOpen } from '../support/keep-open.ts';
 import { type Sshd, withSshds } from '../support/sshd.ts';
-import { eventually, execute, root, type Stack, startStack } from '../support/stack.ts';
+import { execute, root, type Stack, startStack } from '../support/stack.ts';
 import { sharedTemporal } from '../support/temporal.ts';
+import { eventually } from '../support/eventually.ts';
 
 const packages = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'];
 

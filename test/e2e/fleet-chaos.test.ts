@@ -10,9 +10,9 @@ import { openDatabase } from '../../db/database.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { type Fleet, withFleet } from '../support/fleet.ts';
 import type { Sshd } from '../support/sshd.ts';
-import { eventually } from '../support/stack.ts';
 import { prepareSteps } from '../support/steps-of-a-job.ts';
 import { withTempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/eventually.ts';
 
 const run = promisify(execFile);
 const seed = Number(process.env['HELIX_TEST_SEED'] ?? 20_261_121);

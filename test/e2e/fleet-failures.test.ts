@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ended, withFleet } from '../support/fleet.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('machines that fail in the middle of a job', () => {
   it('a machine that freezes and a full disk send their steps elsewhere; a result that comes late is not used, and nothing stays behind', () =>

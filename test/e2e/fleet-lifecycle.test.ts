@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { JobEventData } from '../../contracts/event.ts';
 import { ended, type Fleet, withFleet } from '../support/fleet.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 const systemPath = `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`;
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];

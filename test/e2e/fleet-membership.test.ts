@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeRegistrationSchema } from '../../contracts/node.ts';
+import { helix } from '../cli/helix.ts';
 import { withFleet } from '../support/fleet.ts';
+import { withTempDir } from '../support/temp-dir.ts';
 
 describe('a fleet whose machines come and go', () => {
   it('takes in what is right, refuses what is not with nothing left on record, and purges', () =>
@@ -44,4 +48,34 @@ describe('a fleet whose machines come and go', () => {
         await assert.rejects(client.removeNode('local', { purge: true }), { code: 'usage.invalid' });
       },
     ));
+
+  it('takes in a machine by the certificates of its user and of its host, from the command line', () =>
+    withTempDir(async (dir) => {
+      const keygen = (...options: string[]): void => void execFileSync('ssh-keygen', ['-q', ...options]);
+      const [ca, key, hostCertificate] = ['ca', 'key', 'host-cert.pub'].map((name) => join(dir, name)) as [string, string, string]; // prettier-ignore
+      for (const file of [ca, key]) keygen('-t', 'ed25519', '-N', '', '-f', file);
+      const config = [`TrustedUserCAKeys ${ca}.pub`, `HostCertificate ${hostCertificate}`];
+      await withFleet({ machines: [{ config }] }, async ({ apiUrl, client, machines }) => {
+        const { target, home } = machines[0]!;
+        const { user, host, port } = target;
+        const hostKey = join(home, '../host_key');
+        keygen('-s', ca, '-h', '-I', 'host', '-n', host, `${hostKey}.pub`);
+        await copyFile(`${hostKey}-cert.pub`, hostCertificate);
+        const known = join(dir, 'known_hosts');
+        await writeFile(known, `@cert-authority * ${await readFile(`${ca}.pub`, 'utf8')}`);
+        const address = `${user}@${host}:${port}`;
+        const add = ['--api', apiUrl, 'nodes', 'add', address, '--name', 'certified', '--key', key, '--known-hosts', known]; // prettier-ignore
+        const refused = await helix(add);
+        assert.equal(refused.code, 1, refused.stdout);
+        assert.match(refused.stderr, /accepted none of the keys/);
+        keygen('-s', ca, '-I', 'user', '-n', user, `${key}.pub`);
+        const added = await helix(add);
+        assert.equal(added.code, 0, added.stderr);
+        assert.deepEqual(
+          (await client.listNodes()).map(({ name, state }) => [name, state]),
+          [['certified', 'healthy'], ['local', 'healthy']],
+        ); // prettier-ignore
+        await client.removeNode('certified', { purge: true });
+      });
+    }));
 });

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ended, type Fleet, kill, withFleet } from '../support/fleet.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Leaves a line at its start and at its end, and takes its time. */
 const slow = (marks: string, seconds: number) => `echo start $npm_package_name >> ${marks}; sleep ${seconds}; echo end $npm_package_name >> ${marks}`; // prettier-ignore

@@ -3,8 +3,8 @@ import { Client, Connection } from '@temporalio/client';
 import type { JobRequest } from '../../contracts/job.ts';
 import { type Database, openDatabase } from '../../db/database.ts';
 import { withFleet } from '../support/fleet.ts';
-import { eventually } from '../support/stack.ts';
 import { prepareProject, prepareSteps } from '../support/steps-of-a-job.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('steps that wait for one place', () => {
   it('are taken up in turns of the users, those of critical jobs first', async () => {

@@ -8,7 +8,7 @@ import { anyFreePort } from '../../infra/embedded/ports.ts';
 import { ended, type Fleet, withFleet } from '../support/fleet.ts';
 import { type JoiningMachine, withJoiningMachine } from '../support/joiner.ts';
 import { slowProxy } from '../support/slow-proxy.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Leaves a line at its start and at its end, and takes its time. */
 const slow = (marks: string, seconds: number) => `echo start $npm_package_name >> ${marks}; sleep ${seconds}; echo end $npm_package_name >> ${marks}`; // prettier-ignore
@@ -58,6 +58,7 @@ describe('a machine that joins by itself', function () {
           assert.deepEqual(new Set(steps.map(({ node }) => node)), new Set(['far']));
 
           await refusals(fleet, machine, token.token, address);
+          await race(fleet, address);
 
           joiner.process.kill('SIGTERM');
           assert.equal(await joiner.ended, 0, joiner.said());
@@ -108,6 +109,24 @@ async function refusals(fleet: Fleet, member: JoiningMachine, used: string, addr
   assert.deepEqual(open.map(({ name }) => name), ['second', 'far']); // prettier-ignore
   for (const { id } of open) await client.revokeNodeToken(id);
   assert.deepEqual((await client.listNodes()).map(({ name }) => name), ['far', 'local']); // prettier-ignore
+}
+
+/** Of two machines that come with one token at the same moment one is let in; the other one, of which nothing stays, is told. */
+async function race({ client }: Fleet, address: string): Promise<void> {
+  const { token } = await client.makeNodeToken({ address, name: 'first' });
+  await withJoiningMachine((one) =>
+    withJoiningMachine(async (other) => {
+      const joiners = [one, other].map((machine) => machine.join(token));
+      const isIn = (joiner: (typeof joiners)[number]) => /this machine is node first now/.test(joiner.said());
+      await eventually('one is let in', async () => joiners.some(isIn));
+      const loser = joiners.find((joiner) => !isIn(joiner))!;
+      assert.notEqual(await loser.ended, 0, loser.said());
+      assert.match(loser.said(), /was used at .* for node first|named first is registered already/);
+      assert.equal(joiners.filter(isIn).length, 1);
+      assert.deepEqual(await client.removeNode('first', { purge: true }), { left: [] });
+      await Promise.all(joiners.map(({ ended: end }) => end));
+    }),
+  );
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -13,7 +13,8 @@ import { withAgents } from '../support/agents.ts';
 import { withModelMachine } from '../support/model-machine.ts';
 import { withScriptedModel } from '../support/scripted-model.ts';
 import type { Sshd } from '../support/sshd.ts';
-import { eventually, type Stack, startStack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 function running(sshd: Sshd): number {
   return sshd.processes().filter(({ command }) => /model-host-\w+\.mjs (--root|model)/.test(command)).length;

@@ -13,7 +13,8 @@ import {
   type ScriptedProvider,
   withScriptedProvider,
 } from '../support/scripted-provider.ts';
-import { eventually, type Stack, startStack } from '../support/stack.ts';
+import { type Stack, startStack } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('reasoning in a job and a chat', function () {
   this.timeout(180_000);

@@ -15,7 +15,7 @@ import type { FleetNode } from '../../fleet/node.ts';
 import { startRedetection } from '../../fleet/redetection.ts';
 import { nodeRecord } from '../db/samples.ts';
 import { withTempDir } from '../support/temp-dir.ts';
-import { eventually } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Runs `use` with a PATH of these programs, given as shell scripts. */
 function withPrograms<T>(

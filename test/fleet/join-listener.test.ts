@@ -12,8 +12,8 @@ import { joinFleet } from '../../fleet/joiner/join.ts';
 import { reach } from '../../fleet/joiner/reach.ts';
 import { formatToken } from '../../fleet/join/token.ts';
 import { HelixError } from '../../contracts/error.ts';
-import { eventually } from '../support/stack.ts';
 import { withTempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/eventually.ts';
 
 const identity = { kind: 'token', id: '0123456789abcdef' } as const;
 const never = new AbortController().signal;

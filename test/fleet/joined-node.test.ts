@@ -10,8 +10,8 @@ import type { JoinSession } from '../../fleet/join/session.ts';
 import { formatToken } from '../../fleet/join/token.ts';
 import { joinFleet } from '../../fleet/joiner/join.ts';
 import { type FleetNode, openJoinedNode } from '../../fleet/node.ts';
-import { eventually } from '../support/stack.ts';
 import { type Project, quickTiming, start, withProject } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 interface Place extends Project {
   node: FleetNode;

@@ -7,7 +7,7 @@ import { insertNode } from '../../db/nodes.ts';
 import { PoolMembership } from '../../workers/support/pool-membership.ts';
 import { nodeRecord } from '../db/samples.ts';
 import { withSchema } from '../db/with-schema.ts';
-import { eventually } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 const pool = (id: string, pid = process.pid): NodePool => ({ id, machine: 'm', pid });
 

@@ -8,7 +8,8 @@ import { withMemoryLimit } from '../support/memory-limit.ts';
 import { withNetwork } from '../support/network.ts';
 import { slowProxy } from '../support/slow-proxy.ts';
 import { type Sshd, type SshdOptions, withSshd } from '../support/sshd.ts';
-import { eventually, expectNoExecutions, type Project, quickTiming, runStep, start, withProject } from './project-fixture.ts'; // prettier-ignore
+import { eventually } from '../support/eventually.ts';
+import { expectNoExecutions, type Project, quickTiming, runStep, start, withProject } from './project-fixture.ts';
 
 /** Patient enough for the faults here, with leases that outlive them. */
 const timing = { ...quickTiming, pingTimeoutMs: 1000, leaseSeconds: 20, sampleMs: 200 };

@@ -8,7 +8,6 @@ import { detectLoginEnvironment, stepEnvironment } from '../../fleet/agent/envir
 import { DETACH, openLocalNode, type FleetNode, type LocalNodeOptions } from '../../fleet/node.ts';
 import { type Kept, keepOpen } from '../support/keep-open.ts';
 import {
-  eventually,
   expectNoExecutions,
   newExecutionId,
   quickTiming,
@@ -17,6 +16,7 @@ import {
   withProject,
   type Project,
 } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 interface Local extends Project {
   root: string;

@@ -24,7 +24,8 @@ import { Warmth } from '../../fleet/placement/warmth.ts';
 import { openStore } from '../../snapshots/store.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { withSshd } from '../support/sshd.ts';
-import { eventually, quickTiming, runStep, start, withProject, type Project } from './project-fixture.ts';
+import { quickTiming, runStep, start, withProject, type Project } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 const mebibyte = 2 ** 20;
 const timing = { ...quickTiming, pingMs: 50, sampleMs: 50 };

@@ -7,8 +7,8 @@ import type { NodeProgram } from '../../fleet/node-program.ts';
 import { type FleetNode, openSshNode } from '../../fleet/node.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { type Sshd, withSshd } from '../support/sshd.ts';
-import { eventually } from '../support/stack.ts';
 import { withTempDir } from '../support/temp-dir.ts';
+import { eventually } from '../support/eventually.ts';
 
 const echo = `
   process.stderr.write(process.env.PATH ? 'has a PATH' : 'has none');

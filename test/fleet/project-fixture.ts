@@ -114,12 +114,3 @@ export async function expectNoExecutions(root: string): Promise<void> {
     [],
   );
 }
-
-/** Waits until the condition holds; fails after twenty seconds. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const started = performance.now();
-  while (!(await condition())) {
-    assert.ok(performance.now() - started < 20_000, `in vain was waited for: ${what}`);
-    await sleep(20);
-  }
-}

@@ -8,15 +8,8 @@ import { join } from 'node:path';
 import { openLocalNode, openSshNode, type FleetNode, type SshNodeOptions } from '../../fleet/node.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { withSshd, type Sshd, type SshdOptions } from '../support/sshd.ts';
-import {
-  eventually,
-  expectNoExecutions,
-  quickTiming,
-  runStep,
-  start,
-  withProject,
-  type Project,
-} from './project-fixture.ts';
+import { expectNoExecutions, quickTiming, runStep, start, withProject, type Project } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 interface Remote extends Project {
   sshd: Sshd;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSshNode } from '../../fleet/node.ts';
 import { withSshd } from '../support/sshd.ts';
-import { eventually, quickTiming, start, withProject } from './project-fixture.ts';
+import { quickTiming, start, withProject } from './project-fixture.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe('a purge', () => {
   it('ends what runs and leaves no trace of Helix, and what is not its own alone', async () => {

@@ -10,8 +10,9 @@ import { down, readStackState, status } from '../../infra/embedded/stack.ts';
 import { readStackFile, writeStackFile } from '../../infra/embedded/state.ts';
 import { withDatabase } from '../support/postgres.ts';
 import { sharedTemporal } from '../support/temporal.ts';
-import { eventually, withStack } from './with-stack.ts';
+import { withStack } from './with-stack.ts';
 import type { TestStack } from './with-stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 async function query(url: string, statement: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url });

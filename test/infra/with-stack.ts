@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
@@ -47,11 +46,4 @@ async function stackConfig(home: string, env: NodeJS.ProcessEnv): Promise<Config
     HELIX_PORTS_TEMPORAL_UI: String(await anyFreePort()),
   };
   return loadConfig({ HOME: home, HELIX_HOME: home, ...ports, ...env });
-}
-
-/** Waits until the condition holds; fails with `what` after ten seconds. */
-export async function eventually(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); await sleep(25)) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`);
-  }
 }

@@ -13,12 +13,12 @@ import { parseSource } from '../../llm/local/source.ts';
 import { ModelHosts } from '../../workers/support/model-hosts.ts';
 import { pathWith, systemPrograms } from '../support/few-programs.ts';
 import { type Sshd, withSshd } from '../support/sshd.ts';
-import { eventually } from '../support/stack.ts';
 import { withTempDir } from '../support/temp-dir.ts';
 import { type HubServer, withHub } from './support/hub-server.ts';
 import { llamaHome } from './support/llama-home.ts';
 import { collect, failure } from './support/requests.ts';
 import { writeTinyGguf } from './support/tiny-gguf.ts';
+import { eventually } from '../support/eventually.ts';
 
 const token = 'hub-token-canary';
 

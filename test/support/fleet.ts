@@ -13,13 +13,15 @@ import { withDatabase } from './postgres.ts';
 import { makeRepository } from './projects.ts';
 import { Roles } from './roles.ts';
 import { type Sshd, type SshdOptions, withSshds } from './sshd.ts';
-import { eventually, root } from './stack.ts';
+import { root } from './stack.ts';
 import { sharedTemporal } from './temporal.ts';
+import { eventually } from './eventually.ts';
 
 /** A controller of several processes with machines of its own. */
 export interface Fleet {
   dir: string;
   client: HelixClient;
+  apiUrl: string;
   databaseUrl: string;
   temporalAddress: string;
   /** HELIX_HOME of the roles. */
@@ -94,6 +96,7 @@ function fleetOf({ dir, databaseUrl, env, roles, machines, pools }: Running): Fl
   return {
     dir,
     client,
+    apiUrl: roles.apiUrl,
     databaseUrl,
     temporalAddress: env['TEMPORAL_ADDRESS']!,
     home: env['HELIX_HOME']!,

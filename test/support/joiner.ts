@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { eventually, root } from './stack.ts';
+import { root } from './stack.ts';
+import { eventually } from './eventually.ts';
 
 /** A machine with a home of its own on which `helix node join` is run. */
 export interface JoiningMachine {

@@ -14,7 +14,8 @@ import { endShared } from './hooks.ts';
 import { withModelMachine } from './model-machine.ts';
 import { makeRepository } from './projects.ts';
 import { type ModelMove, withScriptedModel } from './scripted-model.ts';
-import { eventually, root, type Stack, startStack, succeed } from './stack.ts';
+import { root, type Stack, startStack, succeed } from './stack.ts';
+import { eventually } from './eventually.ts';
 
 let refusals = 0;
 const target = join(root, 'test', 'histories');

@@ -6,7 +6,7 @@ import type { AgentTurnResult } from '../../contracts/workflow.ts';
 import { readEvents } from '../../db/events.ts';
 import { type Agents, withAgents } from '../support/agents.ts';
 import { type Asked, type ProviderMove, withScriptedProvider } from '../support/scripted-provider.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 const threeSeconds = { minutes: 0.05 };
 

@@ -11,7 +11,7 @@ import {
   type ProviderMove,
   withScriptedProvider,
 } from '../support/scripted-provider.ts';
-import { eventually } from '../support/stack.ts';
+import { eventually } from '../support/eventually.ts';
 
 const usage = { input: 400, output: 50 };
 

@@ -10,8 +10,8 @@ import {
   type ScriptedProvider,
   withScriptedProvider,
 } from '../support/scripted-provider.ts';
-import { eventually } from '../support/stack.ts';
 import { Ledger, nothingSpent } from '../../workflows/ledger.ts';
+import { eventually } from '../support/eventually.ts';
 
 const scores: Record<string, number> = { '1': 3, '2': 8, '3': 6, '2.1': 4, '2.2': 7, '2.3': 2 };
 

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from 'node:path';
 import type { SupervisorStart } from '../../../fleet/agent/platform/supervisor.ts';
 import { withTempDir } from '../../support/temp-dir.ts';
-import { eventually } from '../project-fixture.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const agent = resolve(import.meta.dirname, '../../../fleet/agent/main.ts');
 
