@@ -6,6 +6,7 @@ import { constants, homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './lock.mjs';
+import { makeMemoryFolder } from './memory-folder.mjs';
 import { lanesOf, runLanes } from './test-lanes.mjs';
 import { ensureSystemPrograms } from './system-programs.mjs';
 
@@ -73,11 +74,13 @@ async function runMocha(args) {
 
 async function mocha(node, args) {
   const colour = process.stdout.isTTY ? { FORCE_COLOR: process.env.FORCE_COLOR ?? '1' } : {};
+  const memory = process.env.TMPDIR === undefined ? makeMemoryFolder() : undefined;
+  const temporary = memory === undefined ? {} : { TMPDIR: memory };
   const start = (mochaArgs) => {
     const script = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
     return spawn(node, [...nodeFlags, script, ...mochaArgs], {
       cwd: root,
-      env: { ...environment(node), ...colour },
+      env: { ...environment(node), ...colour, ...temporary },
       stdio: ['inherit', 'pipe', 'inherit'],
     });
   };
