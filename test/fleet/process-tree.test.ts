@@ -35,7 +35,7 @@ describe('processes of an execution', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     children.push(child);
-    await once(child.stdout!, 'data');
+    await once(child.stdout, 'data');
     assert.deepEqual(markedProcesses(`${folder}-threads`, undefined, moment), [child.pid]);
     assert.deepEqual(markedProcesses(`${folder}-threads`, undefined), [child.pid]);
   });
