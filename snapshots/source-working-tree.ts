@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, lstat, mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HelixError } from '../contracts/error.ts';
 import { git, gitResult } from './git.ts';
@@ -10,7 +10,8 @@ import type { SnapshotContents } from './objects.ts';
 import { absolutePath, decodePath, parentFolders, splitRecords } from './paths.ts';
 import { hasRealParents } from './removal.ts';
 import { helixFolder, withScratchRepository } from './repository-files.ts';
-import type { IndexedTree } from './scan.ts';
+import { gatherIgnorePatterns } from './ignore-patterns.ts';
+import type { IndexedTree, ScanOptions } from './scan.ts';
 import { resolveCommit } from './source-commit.ts';
 import type { ImportedSource } from '../contracts/snapshot.ts';
 import type { ImportOptions } from './import-options.ts';
@@ -28,12 +29,14 @@ export async function importWorkingTree(
 ): Promise<ImportedSource> {
   return withScratchRepository(helixFolder(store.dir), async (scratch) => {
     const users: IndexedTree = { gitDir: scratch, workTree, indexFile: join(scratch, 'index') };
-    await copyIndex(repository, scratch);
-    const tracked = await readUsersIndex(users);
+    const [excludeFrom, tracked] = await Promise.all([
+      gatherIgnorePatterns(repository.commonDir, join(scratch, 'ignored')),
+      copyIndex(repository, scratch).then(() => readUsersIndex(users)),
+    ]);
     await refuseSparse(workTree, tracked);
     // Two views of one tree: what it holds, and what of that the commit has not. Neither waits for the other.
     const [taken, { commit, differs }] = await Promise.all([
-      takeTree(store, repository, users, tracked, scratch, options),
+      takeTree(store, users, tracked, scratch, { ...options, ...(excludeFrom ? { excludeFrom } : {}) }),
       compareWithCommit(repository, users),
     ]);
     const dirty = commit === null ? taken.root !== emptyTree : differs || taken.paths.some(isForeignTo(tracked));
@@ -44,13 +47,12 @@ export async function importWorkingTree(
 /** Stores the working tree's files and gives its tree, with the paths of the files in it. */
 async function takeTree(
   store: SnapshotStore,
-  repository: LocalRepository,
   { workTree }: IndexedTree,
   tracked: Map<string, TrackedFile>,
   scratch: string,
-  options: ImportOptions,
+  options: ImportOptions & Pick<ScanOptions, 'excludeFrom'>,
 ): Promise<SnapshotContents & { paths: string[] }> {
-  const { signal } = options;
+  const { signal, excludeFrom } = options;
   const remembered = join(
     helixFolder(store.dir),
     'imports',
@@ -58,7 +60,6 @@ async function takeTree(
   );
   const ours: IndexedTree = { gitDir: store.dir, workTree, indexFile: join(scratch, 'ours.index') };
   await copyFile(remembered, ours.indexFile).catch(() => undefined);
-  const excludeFrom = await existing(join(repository.commonDir, 'info', 'exclude'));
   await dropNewlyIgnored(ours, tracked, excludeFrom);
   const how = { ignore: true, ...(excludeFrom ? { excludeFrom } : {}), signal };
   const [found, known] = await Promise.all([scanThroughNested(ours, how), listIndex(ours)]);
@@ -175,8 +176,4 @@ async function compareWithCommit(
 /** Tells files that git does not know: neither tracked nor part of a submodule. */
 function isForeignTo(tracked: Map<string, TrackedFile>): (path: string) => boolean {
   return (path) => !tracked.has(path) && ![...parentFolders(path)].some((at) => tracked.get(at)?.isSubmodule);
-}
-
-async function existing(file: string): Promise<string | undefined> {
-  return (await stat(file).catch(() => undefined))?.isFile() ? file : undefined;
 }

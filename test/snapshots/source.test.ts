@@ -105,6 +105,35 @@ describe('importing a working tree', () => {
       assert.deepEqual([found.dirty, (await store.contents(found.snapshot)).emptyFolders], [false, []]);
     }));
 
+  it('leaves out what the user has git ignore in all repositories, unless this one says otherwise', () =>
+    withRepository(async ({ dir, repo, store }) => {
+      await writeFiles(dir, {
+        'home/.gitconfig': '[core]\n\texcludesFile = ~/everywhere\n',
+        'home/everywhere': '*.swp\n.idea/\n',
+        'config/git/ignore': '*~\n',
+      });
+      await writeFiles(repo, { 'a.swp': '1', '.idea/x': '2', 'b~': '3', 'kept.swp': '4', 'private.env': '5' });
+      await writeFile(`${repo}/.git/info/exclude`, '!kept.swp\nprivate*');
+      const imported = async (environment: NodeJS.ProcessEnv): Promise<string[]> => {
+        const before = { ...process.env };
+        Object.assign(process.env, environment);
+        try {
+          return await paths(store, (await importSource(store, { location: repo })).snapshot);
+        } finally {
+          for (const name of Object.keys(environment)) delete process.env[name];
+          Object.assign(process.env, before);
+        }
+      };
+      const [home, nobody] = [`${dir}/home`, `${dir}/nobody`];
+      const own = ['.gitignore', 'run.sh', 'src/a.ts'];
+      const named = await imported({ HOME: home, XDG_CONFIG_HOME: `${dir}/config` });
+      assert.deepEqual(named, [...own, 'b~', 'kept.swp'].sort());
+      const usual = await imported({ HOME: nobody, XDG_CONFIG_HOME: `${dir}/config` });
+      assert.deepEqual(usual, [...own, '.idea/x', 'a.swp', 'kept.swp'].sort());
+      const none = await imported({ HOME: nobody, XDG_CONFIG_HOME: '' });
+      assert.deepEqual(none, [...own, '.idea/x', 'a.swp', 'b~', 'kept.swp'].sort());
+    }));
+
   it('runs nothing of a hostile repository', () =>
     withRepository(async ({ dir, repo, store }) => {
       const proof = `${dir}/proof`;
