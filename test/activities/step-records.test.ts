@@ -7,24 +7,12 @@ import {
   StepRecorder,
   waitingRecord,
 } from '../../activities/step-records.ts';
-import type { StepResult } from '../../contracts/step.ts';
 import { type Database, openDatabase } from '../../db/database.ts';
 import { readEvents } from '../../db/events.ts';
 import { lookupSteps } from '../../db/step-cache.ts';
 import { listSteps, type StepIdentity } from '../../db/steps.ts';
-import { addJob } from '../db/samples.ts';
+import { addJob, stepResult as result } from '../db/samples.ts';
 import { withSchema } from '../db/with-schema.ts';
-
-const result: StepResult = {
-  end: 'exited',
-  exitCode: 0,
-  snapshot: '1'.repeat(40),
-  log: '2'.repeat(64),
-  logBytes: 7,
-  node: 'n',
-  cached: false,
-  durationMs: 12,
-};
 
 const identity = (jobId: string, taskId: string): StepIdentity => ({
   jobId,

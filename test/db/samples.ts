@@ -1,6 +1,7 @@
 import type { JobEventData } from '../../contracts/event.ts';
 import { type JobRequest, type JobResult, jobRequestSchema } from '../../contracts/job.ts';
 import type { NodeRecord } from '../../contracts/node.ts';
+import type { StepResult } from '../../contracts/step.ts';
 import type { Database } from '../../db/database.ts';
 import { insertJob } from '../../db/jobs.ts';
 
@@ -67,3 +68,15 @@ export function nodeRecord(name: string, more: Partial<NodeRecord> = {}): NodeRe
     ...more,
   };
 }
+
+/** What a step came to that printed seven bytes. */
+export const stepResult: StepResult = {
+  end: 'exited',
+  exitCode: 0,
+  snapshot: '1'.repeat(40),
+  log: '2'.repeat(64),
+  logBytes: 7,
+  node: 'n',
+  cached: false,
+  durationMs: 12,
+};

@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
 import type { StepResult } from '../../contracts/step.ts';
 import { deleteStep, lookupSteps, storeSteps } from '../../db/step-cache.ts';
+import { stepResult as result } from './samples.ts';
 import { withSchema } from './with-schema.ts';
-
-const result: StepResult = {
-  end: 'exited',
-  exitCode: 0,
-  snapshot: '1'.repeat(40),
-  log: '2'.repeat(64),
-  logBytes: 7,
-  node: 'n',
-  cached: false,
-  durationMs: 12,
-};
 
 const kept = (key: string, of: StepResult) => ({ key, project: 'sample', result: of });
 
