@@ -30,7 +30,7 @@ function hasRoom() {
     .findLast(([, path]) => path === inMemory);
   if (!mount || /\bnoexec\b|\bro\b/.test(mount[3])) return false;
   const { bavail, bsize } = statfsSync(inMemory);
-  return Math.min(bavail * bsize, freemem()) > 2 * neededBytes;
+  return Math.min(bavail * bsize, freemem()) > neededBytes;
 }
 
 function isLeft(name) {
