@@ -1,6 +1,11 @@
 import type { UsageGroup, UsageReport, UsageRow, UsageTotal } from '../contracts/usage.ts';
 import type { Queryable } from './database.ts';
 
+/** What the job's event log says of a call when it is made. */
+function ofAsking(what: string): string {
+  return `(select ${what} from job_events asked where asked.job_id = calls.job_id and asked.key like calls.call_id || ':asked:%' limit 1)`;
+}
+
 /** What the calls are put together by, and what says more about it. */
 const groups: Readonly<Record<UsageGroup, { key: string; title: string }>> = {
   model: { key: 'calls.model', title: 'null' },
@@ -9,7 +14,11 @@ const groups: Readonly<Record<UsageGroup, { key: string; title: string }>> = {
   job: { key: 'jobs.job_id', title: `coalesce(nullif(jobs.request->>'goal', ''), jobs.request->>'kind')` },
   agent: {
     key: 'calls.turn',
-    title: `(select data->>'title' from job_events asked where asked.job_id = calls.job_id and asked.key like calls.call_id || ':asked:%' limit 1)`,
+    title: ofAsking(`data->>'title'`),
+  },
+  call: {
+    key: 'calls.call_id',
+    title: `calls.model || coalesce(', ' || ${ofAsking(`coalesce(data->>'step', data->>'title')`)}, '')`,
   },
   user: { key: `coalesce(jobs.request->>'user', 'unknown')`, title: 'null' },
   day: { key: `to_char(calls.started_at at time zone 'UTC', 'YYYY-MM-DD')`, title: 'null' },
@@ -51,7 +60,7 @@ export async function readUsage(database: Queryable, { by, since, job }: UsageFi
        coalesce(sum(case when answered then usd else sent_usd end), 0) as usd,
        count(*) filter (where answered and usd is null) as "unpricedCalls"
      from counted group by key
-     order by ${by === 'day' ? 'key' : 'usd desc, "inputTokens" desc, key'}`,
+     order by ${by === 'day' || by === 'call' ? 'min(started_at), key' : 'usd desc, "inputTokens" desc, key'}`,
     [since ?? null, job ?? null],
   );
   const total = Object.fromEntries(

@@ -81,6 +81,7 @@ describe('the REST API', () => {
       );
       assert.equal(second.next, null);
       expectProblem(await call(api, 'GET', '/v1/jobs?limit=0'), 400, 'usage.invalid');
+      expectProblem(await call(api, 'GET', '/v1/usage?by=call'), 400, 'usage.invalid');
     }));
 
   it('offers the documents of phases while the job runs, and the patch when it has ended', () =>

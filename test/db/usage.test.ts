@@ -26,7 +26,7 @@ describe('what calls of models took', () => {
     await recordAnswered(database, call.callId, result, call.usd === undefined ? 0.01 : call.usd);
   }
 
-  it('is put together by model, provider, project, job, agent, user and day', () =>
+  it('is put together by model, provider, project, job, agent, call, user and day', () =>
     withSchema(async (database) => {
       const anna = await addJob(database, { user: 'anna', goal: 'tidy up' });
       const nobody = await addJob(database);
@@ -62,6 +62,11 @@ describe('what calls of models took', () => {
         (await keys('agent')).find(([key]) => key.endsWith('agent-1')),
         [`${anna}/agent-1`, 'Plan', 1],
       );
+      assert.deepEqual(await keys('call'), [
+        ['1', 'a/one, Plan', 1],
+        ['2', 'a/two', 1],
+        ['3', 'b/one', 1],
+      ]);
       assert.deepEqual(await keys('user'), [
         ['anna', null, 2],
         ['unknown', null, 1],
