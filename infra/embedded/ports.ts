@@ -7,9 +7,9 @@ import type { ProcessIdentity } from '../bootstrap/lock.mjs';
 
 /**
  * Ports given to supervisors of this user whose parts do not listen yet. Without these claims two homes started at the same
- * moment would both find the same port free.
+ * moment would both find the same port free. In one place whatever TMPDIR says: ports are the machine's.
  */
-const claims = join(tmpdir(), `helixcode-ports-${userInfo().username}`);
+const claims = join(process.platform === 'win32' ? tmpdir() : '/tmp', `helixcode-ports-${userInfo().username}`);
 
 /**
  * The first free port for each wish: the wanted one, one of the next few, or any. Ports in `own` are this stack's and count as free.
